@@ -43,6 +43,8 @@ interface HttpApiOptions {
     dashboard?: boolean;
     /** `whpk_…`: the public keys of webhooks, served at `/.well-known/webhooks.json`. Defaults to none. */
     webhookPublicKeys?: readonly string[];
+    /** 16 characters or more: with it `/callbacks/instances/{id}` takes tokens of `callbackToken`. Defaults to none: callbacks are refused. */
+    callbackSecret?: string;
     /** Live streams that may be open at once for each token. Defaults to 64. */
     maxStreamsPerToken?: number;
     /** A pino logger, or anything of its shape. Defaults to the queue's. */

@@ -1,16 +1,889 @@
 import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } from './jetfleet.js';
-export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/schemas.js';
-import { Delivery } from './shared/schemas2.js';
+export { a as CreateInstanceResult, b as DeleteInstanceResult, e as MonitorInstanceResult } from './shared/schemas.js';
+import { D as Delivery } from './shared/schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
-import { RunInput, Thrown, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy } from './shared/worker-lifecycle.js';
-import { Completed, Snoozed, JobOutcome } from './jetfleet.js';
-export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, workerLifecycleMachine } from './shared/worker-lifecycle.js';
 import { JobErrorInfo } from './jetfleet.js';
 import * as xstate from 'xstate';
 import { AnyActorLogic, SnapshotFrom } from 'xstate';
+import { R as RunInput, T as Thrown, P as PortAnswer, i as ExtendLeaseResult, K as KeepLeasePayload } from './shared/worker-lifecycle.js';
+import { AutoStopPayload, JobOutcome, OrderInstancePayload, Completed, Snoozed, CheckInstancePayload, ExtendLeasePayload, MigrateInstancePayload, WatchEvent, WatchInstancePayload } from './jetfleet.js';
+export { j as BreakerEvent, k as BreakerFacts, B as BreakerPolicy, l as BreakerSnapshot, n as BreakerState, D as DEFAULT_BREAKER_POLICY, p as DisabledBy, H as HEALTHY, q as WorkerLifecycleContext, r as WorkerLifecycleEvent, t as WorkerLifecycleState, u as breakerAfter, v as endpointBreakerMachine, x as workerLifecycleMachine } from './shared/worker-lifecycle.js';
 import { JobState } from './jetfleet.js';
 import 'zod';
 import './shared/job-options.js';
+
+/** What was said to the job: when the instance was used, and when its lease ends. ISO times. */
+interface LeaseNews {
+    usedAt?: string;
+    until?: string;
+}
+interface AutoStopCheckpoint {
+    /** ISO time of the first run. */
+    since: string;
+    usedAt?: string;
+    until?: string;
+}
+interface AutoStopContext {
+    input: RunInput<AutoStopPayload>;
+    checkpoint: AutoStopCheckpoint;
+    outcome: JobOutcome;
+}
+
+/** How long, and how often in a row, the provider has said the same of an instance: that it does not know it, for one. */
+interface Repeated {
+    /** ISO time of the first such answer. */
+    since: string;
+    reads: number;
+}
+
+/** What a provider can be told to do with an instance that exists. */
+type InstanceOrder = 'start' | 'stop' | 'restart' | 'migrate';
+/** What a read found; null when the provider does not know the instance. */
+type OrderedInstance = {
+    status: string;
+    healthy: boolean;
+    reason?: string;
+    /** When it started last, ISO 8601, where the provider says so. */
+    startedAt?: string;
+    /** Whether its provider has a call for the order. */
+    isAble: boolean;
+} | null;
+/** What one run leaves for the next. */
+interface OrderCheckpoint {
+    /** ISO time of the first run. */
+    since: string;
+    /** Reads so far: the pause between them grows. */
+    reads: number;
+    /** When the order was sent last; written before it is sent. */
+    sentAt?: string;
+    /** Whether the provider has confirmed it. */
+    isAccepted?: boolean;
+    /** Whether a read since then has shown that it is carried out. */
+    isUnderWay?: boolean;
+    /** When the instance had started before the order. */
+    startedBefore?: string;
+    /** Set while the provider says that it does not know the instance. */
+    absent?: Repeated;
+    lastStatus?: string;
+    lastError?: Pick<JobErrorInfo, 'code' | 'message'>;
+}
+interface OrderInstanceContext<P extends OrderInstancePayload = OrderInstancePayload, C extends OrderCheckpoint = OrderCheckpoint> {
+    input: RunInput<P>;
+    checkpoint: C;
+    outcome: JobOutcome;
+}
+type Known = NonNullable<OrderedInstance>;
+/** `unproven`: nobody can say whether the order was carried out, and to repeat it would do harm. */
+type OrderVerdict = 'done' | 'wait' | 'send' | 'unproven';
+/**
+ * What a read of the instance says about the order. An order is repeated only when reads have shown for `settleMs` that it was not
+ * carried out: an answer that was lost says nothing.
+ */
+declare function verdictOf(order: InstanceOrder, { checkpoint, input }: Pick<OrderInstanceContext, 'checkpoint' | 'input'>, read: Known, settleMs: number): OrderVerdict;
+
+interface OrderInstanceSettings {
+    /** Pause before the second read; it doubles up to `pollIntervalMs`. Defaults to 2 seconds. */
+    verifyIntervalMs?: number;
+    /** Longest pause between two reads. Defaults to 10 seconds. */
+    pollIntervalMs?: number;
+    /**
+     * For how long an order may not show that was sent, and for how long the provider must not know an instance before it counts as gone.
+     * Defaults to 10 seconds.
+     */
+    settleMs?: number;
+}
+/** The input of the actors of the chart. */
+type OrderActorInput = {
+    jobId: string;
+    novitaInstanceId: string;
+    /** Whether nothing was read for the job yet: it is proven to be ours then. */
+    isFirst: boolean;
+};
+type Read$5 = {
+    read: OrderedInstance;
+};
+declare const WORDS: {
+    readonly start: 'Starts an instance that was stopped, until it runs and is healthy.';
+    readonly stop: 'Stops an instance, until a read shows that it has stopped.';
+    readonly restart: 'Restarts an instance, until a read shows that it runs again.';
+};
+/**
+ * Has a provider start, stop or restart an instance. One run is one read, and at most one order. The order is written before it is sent, and
+ * a read decides what has become of it.
+ */
+declare function orderInstanceChart<O extends keyof typeof WORDS>(order: O, settings?: OrderInstanceSettings): xstate.StateMachine<OrderInstanceContext<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}, OrderCheckpoint>, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, OrderActorInput> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }> | xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>> | undefined;
+}, {
+    src: "announceOrder";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "orderInstance";
+    logic: xstate.PromiseActorLogic<void, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>;
+    id: string | undefined;
+}, {
+    type: "noteAccepted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteAnnounced";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteDone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$5;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteUnable";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnproven";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isDone";
+    params: Read$5;
+} | {
+    type: "isFinal";
+    params: Thrown;
+} | {
+    type: "isGone";
+    params: Read$5;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isUnable";
+    params: Read$5;
+} | {
+    type: "isUnproven";
+    params: Read$5;
+} | {
+    type: "mustSend";
+    params: Read$5;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$5;
+}, never, "announcing" | "completed" | "failed" | "ordering" | "reading" | "snoozed" | "timedOut", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: `${O}_instance`;
+    states: {
+        readonly reading: {};
+        readonly announcing: {};
+        readonly ordering: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The charts of `start_instance`, `stop_instance` and `restart_instance` with their default settings. */
+declare const startInstanceMachine: xstate.StateMachine<OrderInstanceContext<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}, OrderCheckpoint>, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, OrderActorInput> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }> | xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>> | undefined;
+}, {
+    src: "announceOrder";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "orderInstance";
+    logic: xstate.PromiseActorLogic<void, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>;
+    id: string | undefined;
+}, {
+    type: "noteAccepted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteAnnounced";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteDone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$5;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteUnable";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnproven";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isDone";
+    params: Read$5;
+} | {
+    type: "isFinal";
+    params: Thrown;
+} | {
+    type: "isGone";
+    params: Read$5;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isUnable";
+    params: Read$5;
+} | {
+    type: "isUnproven";
+    params: Read$5;
+} | {
+    type: "mustSend";
+    params: Read$5;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$5;
+}, never, "announcing" | "completed" | "failed" | "ordering" | "reading" | "snoozed" | "timedOut", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "start_instance";
+    states: {
+        readonly reading: {};
+        readonly announcing: {};
+        readonly ordering: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+declare const stopInstanceMachine: xstate.StateMachine<OrderInstanceContext<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}, OrderCheckpoint>, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, OrderActorInput> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }> | xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>> | undefined;
+}, {
+    src: "announceOrder";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "orderInstance";
+    logic: xstate.PromiseActorLogic<void, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>;
+    id: string | undefined;
+}, {
+    type: "noteAccepted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteAnnounced";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteDone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$5;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteUnable";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnproven";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isDone";
+    params: Read$5;
+} | {
+    type: "isFinal";
+    params: Thrown;
+} | {
+    type: "isGone";
+    params: Read$5;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isUnable";
+    params: Read$5;
+} | {
+    type: "isUnproven";
+    params: Read$5;
+} | {
+    type: "mustSend";
+    params: Read$5;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$5;
+}, never, "announcing" | "completed" | "failed" | "ordering" | "reading" | "snoozed" | "timedOut", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "stop_instance";
+    states: {
+        readonly reading: {};
+        readonly announcing: {};
+        readonly ordering: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+declare const restartInstanceMachine: xstate.StateMachine<OrderInstanceContext<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}, OrderCheckpoint>, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, OrderActorInput> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }> | xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>> | undefined;
+}, {
+    src: "announceOrder";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: OrderCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "orderInstance";
+    logic: xstate.PromiseActorLogic<void, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>;
+    id: string | undefined;
+}, {
+    type: "noteAccepted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteAnnounced";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteDone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$5;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteUnable";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnproven";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isDone";
+    params: Read$5;
+} | {
+    type: "isFinal";
+    params: Thrown;
+} | {
+    type: "isGone";
+    params: Read$5;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isUnable";
+    params: Read$5;
+} | {
+    type: "isUnproven";
+    params: Read$5;
+} | {
+    type: "mustSend";
+    params: Read$5;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$5;
+}, never, "announcing" | "completed" | "failed" | "ordering" | "reading" | "snoozed" | "timedOut", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "restart_instance";
+    states: {
+        readonly reading: {};
+        readonly announcing: {};
+        readonly ordering: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
+type News = {
+    news: LeaseNews;
+};
+type Read$4 = {
+    read: {
+        status: string;
+    } | null;
+};
+/** Waits until an instance has been idle for too long, or its lease is over, and has it stopped or deleted then. */
+declare const autoStopMachine: xstate.StateMachine<AutoStopContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<LeaseNews, {
+        jobId: string;
+    }> | xstate.PromiseActorLogic<{
+        hasMore: boolean;
+    }, {
+        jobId: string;
+        checkpoint: AutoStopCheckpoint;
+    }> | xstate.PromiseActorLogic<{
+        status: string;
+    } | null, OrderActorInput>> | undefined;
+}, {
+    src: "keepNews";
+    logic: xstate.PromiseActorLogic<{
+        hasMore: boolean;
+    }, {
+        jobId: string;
+        checkpoint: AutoStopCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<{
+        status: string;
+    } | null, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readNews";
+    logic: xstate.PromiseActorLogic<LeaseNews, {
+        jobId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteEnded";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteNews";
+    params: News;
+} | {
+    type: "noteOver";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilOver";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "hasMore";
+    params: {
+        hasMore: boolean;
+    };
+} | {
+    type: "isEnded";
+    params: Read$4;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isOver";
+    params: unknown;
+}, never, "completed" | "failed" | "keeping" | "listening" | "reading" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    idleMs?: number | undefined;
+    until?: string | undefined;
+    action?: "delete" | "stop" | undefined;
+    lastUsedAt?: string | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "auto_stop";
+    states: {
+        readonly listening: {};
+        readonly keeping: {};
+        readonly reading: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
+/** What a read found; null when the provider does not know the instance. */
+type CheckedInstance = {
+    status: string;
+    healthy: boolean;
+    reason?: string;
+    endpoints: {
+        port: number;
+        protocol: string;
+        url: string;
+    }[];
+} | null;
+interface CheckCheckpoint {
+    /** ISO time of the first run. */
+    since: string;
+    absent?: Repeated;
+}
+interface CheckInstanceContext {
+    input: RunInput<CheckInstancePayload>;
+    checkpoint: CheckCheckpoint;
+    read: CheckedInstance;
+    ports: PortAnswer[];
+    outcome: JobOutcome;
+}
+
+interface CheckInstanceSettings {
+    /** Pause between two checks of an instance that is not healthy yet. Defaults to 2 seconds. */
+    verifyIntervalMs?: number;
+    /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
+    settleMs?: number;
+}
+type Read$3 = {
+    read: CheckedInstance;
+};
+type Probed$1 = {
+    ports: PortAnswer[];
+};
+/** Checks whether an instance runs and its ports answer, again and again until it is healthy or its time is over. */
+declare function checkInstanceChart(settings?: CheckInstanceSettings): xstate.StateMachine<CheckInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<CheckedInstance>['endpoints'];
+    }> | xstate.PromiseActorLogic<CheckedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+    }>> | undefined;
+}, {
+    src: "probePorts";
+    logic: xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<CheckedInstance>['endpoints'];
+    }>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<CheckedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteChecked";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "notePorts";
+    params: Probed$1;
+} | {
+    type: "noteRead";
+    params: Read$3;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilCheck";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isGone";
+    params: Read$3;
+} | {
+    type: "isHealthy";
+    params: Probed$1;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$3;
+} | {
+    type: "runs";
+    params: Read$3;
+}, never, "completed" | "failed" | "probing" | "reading" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    ports?: number[] | undefined;
+    path?: string | undefined;
+    expectStatus?: number | undefined;
+    probeTimeoutMs?: number | undefined;
+    maxWaitTime?: number | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "check_instance";
+    states: {
+        readonly reading: {};
+        readonly probing: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `check_instance` with its default settings. */
+declare const checkInstanceMachine: xstate.StateMachine<CheckInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<CheckedInstance>['endpoints'];
+    }> | xstate.PromiseActorLogic<CheckedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+    }>> | undefined;
+}, {
+    src: "probePorts";
+    logic: xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<CheckedInstance>['endpoints'];
+    }>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<CheckedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteChecked";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "notePorts";
+    params: Probed$1;
+} | {
+    type: "noteRead";
+    params: Read$3;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilCheck";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isGone";
+    params: Read$3;
+} | {
+    type: "isHealthy";
+    params: Probed$1;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$3;
+} | {
+    type: "runs";
+    params: Read$3;
+}, never, "completed" | "failed" | "probing" | "reading" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    ports?: number[] | undefined;
+    path?: string | undefined;
+    expectStatus?: number | undefined;
+    probeTimeoutMs?: number | undefined;
+    maxWaitTime?: number | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "check_instance";
+    states: {
+        readonly reading: {};
+        readonly probing: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
 
 /** What the chart needs to know of something that can be rented; the worker's own offers carry more. */
 interface Offer {
@@ -20,11 +893,10 @@ interface Offer {
     /** By which the offer is avoided, in this job and by others. */
     key?: string;
 }
-/** An offer that refused this job, or was passed over since its turn comes later. */
+/** An offer that refused this job. */
 interface RefusedOffer {
     offer: Offer;
     error: JobErrorInfo;
-    turnInMs?: number | undefined;
 }
 interface FoundInstance {
     id: string;
@@ -43,10 +915,6 @@ interface CreateInstanceContext {
     found: string[];
     created?: string;
     error?: JobErrorInfo;
-    /** Nothing was sent: the job waits for its turn among the calls of the account. */
-    waitMs?: number;
-    /** How long a job waits that waits for capacity, before it asks again. */
-    capacityPollMs: number;
 }
 
 interface CreateInstanceSettings {
@@ -56,14 +924,11 @@ interface CreateInstanceSettings {
     maxLookUps?: number;
     /** How many creates one attempt may send while their outcomes stay unknown. Defaults to 3. */
     maxCreates?: number;
-    /** How often a job asks again that waits for capacity. Defaults to 30,000 ms. */
-    capacityPollMs?: number;
 }
 /** The defaults of {@link CreateInstanceSettings}. */
 declare const DEFAULT_SETTLE_DELAY_MS = 2000;
 declare const MAX_LOOK_UPS = 5;
-declare const DEFAULT_CAPACITY_POLL_MS = 30000;
-type Found = {
+type Found$1 = {
     found: FoundInstance[];
 };
 type Offers = {
@@ -91,7 +956,6 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
-        isLast: boolean;
     }>> | undefined;
 }, {
     src: "createInstance";
@@ -102,7 +966,6 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
-        isLast: boolean;
     }>;
     id: string | undefined;
 } | {
@@ -146,7 +1009,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     params: Thrown;
 } | {
     type: "saveFound";
-    params: Found;
+    params: Found$1;
 } | {
     type: "saveIntent";
     params: {
@@ -159,29 +1022,20 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     type: "saveOffers";
     params: Offers;
 } | {
-    type: "saveOverdue";
-    params: xstate.NonReducibleUnknown;
-} | {
     type: "saveRefusal";
     params: Thrown;
 } | {
     type: "saveUnreadable";
     params: Thrown;
-} | {
-    type: "saveWait";
-    params: Thrown;
 }, {
     type: "canTryNextOffer";
-    params: Thrown;
-} | {
-    type: "comesLater";
     params: Thrown;
 } | {
     type: "createdTooOften";
     params: unknown;
 } | {
     type: "foundSome";
-    params: Found;
+    params: Found$1;
 } | {
     type: "hasIntent";
     params: unknown;
@@ -195,12 +1049,6 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     type: "isAmbiguous";
     params: Thrown;
 } | {
-    type: "isLeftToWait";
-    params: Thrown;
-} | {
-    type: "isOver";
-    params: unknown;
-} | {
     type: "mayHaveRented";
     params: unknown;
 } | {
@@ -209,7 +1057,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
 } | {
     type: "needsOffers";
     params: unknown;
-}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling" | "waitingForTurn", string, RunInput<{
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
     instanceId: string;
     name: string;
     productName: string;
@@ -226,9 +1074,11 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     placement?: "cheapest" | "fastest" | "ordered" | undefined;
     maxPricePerHour?: number | undefined;
     offerTimeoutMs?: number | undefined;
+    lease?: {
+        ms: number;
+        endUrl?: string | undefined;
+    } | undefined;
     avoid?: string[] | undefined;
-    deadline?: string | undefined;
-    waitForCapacityUntil?: string | undefined;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -245,7 +1095,6 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         readonly lookingUp: {};
         readonly settling: {};
         readonly creating: {};
-        readonly waitingForTurn: {};
         readonly completed: {};
         readonly failed: {};
     };
@@ -269,7 +1118,6 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
-        isLast: boolean;
     }>> | undefined;
 }, {
     src: "createInstance";
@@ -280,7 +1128,6 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
-        isLast: boolean;
     }>;
     id: string | undefined;
 } | {
@@ -324,7 +1171,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     params: Thrown;
 } | {
     type: "saveFound";
-    params: Found;
+    params: Found$1;
 } | {
     type: "saveIntent";
     params: {
@@ -337,29 +1184,20 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     type: "saveOffers";
     params: Offers;
 } | {
-    type: "saveOverdue";
-    params: xstate.NonReducibleUnknown;
-} | {
     type: "saveRefusal";
     params: Thrown;
 } | {
     type: "saveUnreadable";
     params: Thrown;
-} | {
-    type: "saveWait";
-    params: Thrown;
 }, {
     type: "canTryNextOffer";
-    params: Thrown;
-} | {
-    type: "comesLater";
     params: Thrown;
 } | {
     type: "createdTooOften";
     params: unknown;
 } | {
     type: "foundSome";
-    params: Found;
+    params: Found$1;
 } | {
     type: "hasIntent";
     params: unknown;
@@ -373,12 +1211,6 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     type: "isAmbiguous";
     params: Thrown;
 } | {
-    type: "isLeftToWait";
-    params: Thrown;
-} | {
-    type: "isOver";
-    params: unknown;
-} | {
     type: "mayHaveRented";
     params: unknown;
 } | {
@@ -387,7 +1219,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
 } | {
     type: "needsOffers";
     params: unknown;
-}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling" | "waitingForTurn", string, RunInput<{
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
     instanceId: string;
     name: string;
     productName: string;
@@ -404,9 +1236,11 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     placement?: "cheapest" | "fastest" | "ordered" | undefined;
     maxPricePerHour?: number | undefined;
     offerTimeoutMs?: number | undefined;
+    lease?: {
+        ms: number;
+        endUrl?: string | undefined;
+    } | undefined;
     avoid?: string[] | undefined;
-    deadline?: string | undefined;
-    waitForCapacityUntil?: string | undefined;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -423,18 +1257,10 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         readonly lookingUp: {};
         readonly settling: {};
         readonly creating: {};
-        readonly waitingForTurn: {};
         readonly completed: {};
         readonly failed: {};
     };
 }, xstate.MetaObject>;
-
-/** How long, and how often in a row, the provider has said the same of an instance: that it does not know it, for one. */
-interface Repeated {
-    /** ISO time of the first such answer. */
-    since: string;
-    reads: number;
-}
 
 /** What one poll leaves for the next. */
 interface DeleteCheckpoint {
@@ -528,6 +1354,7 @@ declare function deleteInstanceChart(settings?: DeleteInstanceSettings): xstate.
     instanceId: string;
     novitaInstanceId?: string | undefined;
     instanceName?: string | undefined;
+    webhookUrl?: string | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
     error: JobErrorInfo;
@@ -596,6 +1423,7 @@ declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, 
     instanceId: string;
     novitaInstanceId?: string | undefined;
     instanceName?: string | undefined;
+    webhookUrl?: string | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
     error: JobErrorInfo;
@@ -611,105 +1439,92 @@ declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, 
     };
 }, xstate.MetaObject>;
 
-declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
-/** One chart for each endpoint of webhooks. */
-declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
-    type: 'SUCCEEDED';
-    at: string;
+interface ExtendLeaseContext {
+    input: RunInput<ExtendLeasePayload>;
+    /** The lease as it is to be; written before it is sent, so that a repetition does not extend it twice. */
+    lease: ExtendLeaseResult | null;
+    outcome: JobOutcome;
+}
+type Found = {
+    lease: ExtendLeaseResult | null;
+};
+/** Moves the end of a lease, by a signal to the job that keeps it. */
+declare const extendLeaseMachine: xstate.StateMachine<ExtendLeaseContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: ExtendLeaseResult | null;
+    }> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        lease: ExtendLeaseResult | null;
+    }> | xstate.PromiseActorLogic<{
+        autoStopJobId: string;
+        until: string;
+    } | null, {
+        jobId: string;
+    }>> | undefined;
+}, {
+    src: "findLease";
+    logic: xstate.PromiseActorLogic<{
+        autoStopJobId: string;
+        until: string;
+    } | null, {
+        jobId: string;
+    }>;
+    id: string | undefined;
 } | {
-    type: 'FAILED';
-    at: string;
-    error: string;
+    src: "keepLease";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: ExtendLeaseResult | null;
+    }>;
+    id: string | undefined;
 } | {
-    type: 'GONE';
-    at: string;
-    error: string;
+    src: "sendLease";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        lease: ExtendLeaseResult | null;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteError";
+    params: Thrown;
 } | {
-    type: 'PROBE';
-    at: string;
-} | {
-    type: 'DISABLE';
-    at: string;
-    reason?: string | undefined;
-} | {
-    type: 'ENABLE';
-    at: string;
-}, {}, never, {
-    type: "disable";
-    params: {
-        at: string;
-        by: DisabledBy;
-        reason?: string | undefined;
-    };
-} | {
-    type: "forget";
+    type: "noteExtended";
     params: xstate.NonReducibleUnknown;
 } | {
-    type: "noteFailure";
-    params: {
-        event: {
-            type: 'FAILED';
-            at: string;
-            error: string;
-        };
-    };
+    type: "noteLease";
+    params: Found;
 } | {
-    type: "noteProbe";
-    params: {
-        event: {
-            type: 'PROBE';
-            at: string;
-        };
-    };
-} | {
-    type: "rest";
-    params: {
-        event: {
-            type: 'FAILED';
-            at: string;
-            error: string;
-        };
-    };
+    type: "noteNone";
+    params: xstate.NonReducibleUnknown;
 }, {
-    type: "isHopeless";
-    params: {
-        event: {
-            type: 'FAILED';
-            at: string;
-            error: string;
-        };
-    };
+    type: "isFound";
+    params: Found;
 } | {
-    type: "isOneTooMany";
+    type: "isKept";
     params: unknown;
-} | {
-    type: "isProbeLost";
-    params: {
-        event: {
-            type: 'PROBE';
-            at: string;
-        };
-    };
-} | {
-    type: "isRested";
-    params: {
-        event: {
-            type: 'PROBE';
-            at: string;
-        };
-    };
-}, never, {}, string, {
-    policy?: BreakerPolicy;
-}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
-    id: string;
+}, never, "completed" | "deciding" | "failed" | "finding" | "keeping" | "sending", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    byMs?: number | undefined;
+    until?: string | undefined;
+    autoStopJobId?: string | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "extend_lease";
     states: {
-        readonly closed: {};
-        readonly open: {};
-        readonly halfOpen: {};
-        readonly disabled?: {} | undefined;
+        readonly deciding: {};
+        readonly finding: {};
+        readonly keeping: {};
+        readonly sending: {};
+        readonly completed: {};
+        readonly failed: {};
     };
 }, xstate.MetaObject>;
-declare const breakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
 
 /** What the record of a job says when a worker takes it up. */
 interface JobMachineInput {
@@ -723,7 +1538,6 @@ interface JobMachineInput {
     timeoutMs?: number;
     checkpoint?: unknown;
     webhookUrl?: string;
-    tags?: readonly string[];
 }
 interface JobMachineContext extends JobMachineInput {
     /** How the last run ended by itself; absent after a timeout, a cancellation or a lost lease. */
@@ -1031,6 +1845,520 @@ declare function nextJobState(machine: JobMachine, snapshot: JobSnapshot, event:
     accepted: boolean;
 };
 
+interface KeepLeaseSettings {
+    /** Pause between two reads of an instance that seems to be gone. Defaults to 2 seconds. */
+    verifyIntervalMs?: number;
+    /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
+    settleMs?: number;
+}
+interface KeepLeaseCheckpoint {
+    /** ISO time of the first run. */
+    since: string;
+    absent?: Repeated;
+}
+interface KeepLeaseContext {
+    input: RunInput<KeepLeasePayload>;
+    checkpoint: KeepLeaseCheckpoint;
+    outcome: JobOutcome;
+}
+type Read$2 = {
+    read: {
+        status: string;
+    } | null;
+};
+/**
+ * Keeps the lease of an instance for as long as there is the instance: each run renews it, by the record that it writes. A read that fails says
+ * nothing about the instance, and renews the lease too.
+ */
+declare function keepLeaseChart({ verifyIntervalMs, settleMs }?: KeepLeaseSettings): xstate.StateMachine<KeepLeaseContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<{
+        status: string;
+    } | null, {
+        jobId: string;
+        novitaInstanceId: string;
+    }>> | undefined;
+}, {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<{
+        status: string;
+    } | null, {
+        jobId: string;
+        novitaInstanceId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteEnded";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$2;
+} | {
+    type: "snoozeUntilRenewal";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeUntilVerified";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isAway";
+    params: Read$2;
+} | {
+    type: "provenGone";
+    params: Read$2;
+}, never, "completed" | "reading" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    leaseMs: number;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "keep_lease";
+    states: {
+        readonly reading: {};
+        readonly completed: {};
+        readonly snoozed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `keep_lease` with its default settings. */
+declare const keepLeaseMachine: xstate.StateMachine<KeepLeaseContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<{
+        status: string;
+    } | null, {
+        jobId: string;
+        novitaInstanceId: string;
+    }>> | undefined;
+}, {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<{
+        status: string;
+    } | null, {
+        jobId: string;
+        novitaInstanceId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteEnded";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$2;
+} | {
+    type: "snoozeUntilRenewal";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeUntilVerified";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isAway";
+    params: Read$2;
+} | {
+    type: "provenGone";
+    params: Read$2;
+}, never, "completed" | "reading" | "snoozed", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    leaseMs: number;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "keep_lease";
+    states: {
+        readonly reading: {};
+        readonly completed: {};
+        readonly snoozed: {};
+    };
+}, xstate.MetaObject>;
+
+interface MigrateCheckpoint extends OrderCheckpoint {
+    /** The `create_instance` job that rents another instance, written before it is added. */
+    replacementJobId?: string;
+}
+type MigrateInstanceContext = OrderInstanceContext<MigrateInstancePayload, MigrateCheckpoint>;
+/** How far the other instance is. */
+type Replacement = {
+    state: 'pending';
+} | {
+    state: 'running';
+    novitaInstanceId: string;
+    createJobId: string;
+} | {
+    state: 'failed';
+    error: Pick<JobErrorInfo, 'code' | 'message'>;
+};
+
+type Read$1 = {
+    read: OrderedInstance;
+};
+type Replaced = {
+    replacement: Replacement;
+};
+/**
+ * Moves an instance to another machine: by the provider's own call, or by another instance. The other one is rented and watched by jobs of
+ * its own, and the old one is deleted only once the other runs.
+ */
+declare function migrateInstanceChart(settings?: OrderInstanceSettings): xstate.StateMachine<MigrateInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, OrderActorInput> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }> | xstate.PromiseActorLogic<{
+        jobId: string;
+    }, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }> | xstate.PromiseActorLogic<OrderedInstance, OrderActorInput> | xstate.PromiseActorLogic<Replacement, {
+        jobId: string;
+        replacementJobId: string;
+    }>> | undefined;
+}, {
+    src: "addReplacement";
+    logic: xstate.PromiseActorLogic<{
+        jobId: string;
+    }, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "announceOrder";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "orderInstance";
+    logic: xstate.PromiseActorLogic<void, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readReplacement";
+    logic: xstate.PromiseActorLogic<Replacement, {
+        jobId: string;
+        replacementJobId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteAccepted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteAnnounced";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteMigrated";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteNotReplaced";
+    params: Replaced;
+} | {
+    type: "noteOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$1;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteReplaced";
+    params: Replaced;
+} | {
+    type: "noteReplacing";
+    params: {
+        jobId: string;
+    };
+} | {
+    type: "noteUnable";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "goneAndReplaced";
+    params: Read$1;
+} | {
+    type: "isDone";
+    params: Read$1;
+} | {
+    type: "isFinal";
+    params: Thrown;
+} | {
+    type: "isGone";
+    params: Read$1;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isReplaced";
+    params: Read$1;
+} | {
+    type: "isReplacing";
+    params: unknown;
+} | {
+    type: "isUnable";
+    params: Read$1;
+} | {
+    type: "lacksCapacity";
+    params: Thrown;
+} | {
+    type: "mustSend";
+    params: Read$1;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$1;
+} | {
+    type: "replacementFailed";
+    params: Replaced;
+} | {
+    type: "replacementRuns";
+    params: Replaced;
+}, never, "announcing" | "awaitingReplacement" | "completed" | "deciding" | "failed" | "ordering" | "reading" | "replacing" | "snoozed" | "timedOut", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+    by?: "provider" | "replacement" | undefined;
+    createJobId?: string | undefined;
+    watch?: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+    } | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "migrate_instance";
+    states: {
+        readonly deciding: {};
+        readonly reading: {};
+        readonly announcing: {};
+        readonly ordering: {};
+        readonly replacing: {};
+        readonly awaitingReplacement: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `migrate_instance` with its default settings. */
+declare const migrateInstanceMachine: xstate.StateMachine<MigrateInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<void, OrderActorInput> | xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }> | xstate.PromiseActorLogic<{
+        jobId: string;
+    }, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }> | xstate.PromiseActorLogic<OrderedInstance, OrderActorInput> | xstate.PromiseActorLogic<Replacement, {
+        jobId: string;
+        replacementJobId: string;
+    }>> | undefined;
+}, {
+    src: "addReplacement";
+    logic: xstate.PromiseActorLogic<{
+        jobId: string;
+    }, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "announceOrder";
+    logic: xstate.PromiseActorLogic<void, {
+        jobId: string;
+        checkpoint: MigrateCheckpoint;
+    }>;
+    id: string | undefined;
+} | {
+    src: "orderInstance";
+    logic: xstate.PromiseActorLogic<void, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<OrderedInstance, OrderActorInput>;
+    id: string | undefined;
+} | {
+    src: "readReplacement";
+    logic: xstate.PromiseActorLogic<Replacement, {
+        jobId: string;
+        replacementJobId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "noteAccepted";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteAnnounced";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteGone";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteMigrated";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteNotReplaced";
+    params: Replaced;
+} | {
+    type: "noteOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteRead";
+    params: Read$1;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "noteReplaced";
+    params: Replaced;
+} | {
+    type: "noteReplacing";
+    params: {
+        jobId: string;
+    };
+} | {
+    type: "noteUnable";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteUnreadable";
+    params: Thrown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "goneAndReplaced";
+    params: Read$1;
+} | {
+    type: "isDone";
+    params: Read$1;
+} | {
+    type: "isFinal";
+    params: Thrown;
+} | {
+    type: "isGone";
+    params: Read$1;
+} | {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isReplaced";
+    params: Read$1;
+} | {
+    type: "isReplacing";
+    params: unknown;
+} | {
+    type: "isUnable";
+    params: Read$1;
+} | {
+    type: "lacksCapacity";
+    params: Thrown;
+} | {
+    type: "mustSend";
+    params: Read$1;
+} | {
+    type: "overdue";
+    params: unknown;
+} | {
+    type: "provenGone";
+    params: Read$1;
+} | {
+    type: "replacementFailed";
+    params: Replaced;
+} | {
+    type: "replacementRuns";
+    params: Replaced;
+}, never, "announcing" | "awaitingReplacement" | "completed" | "deciding" | "failed" | "ordering" | "reading" | "replacing" | "snoozed" | "timedOut", string, RunInput<{
+    instanceId: string;
+    novitaInstanceId: string;
+    webhookUrl?: string | undefined;
+    maxWaitTime?: number | undefined;
+    by?: "provider" | "replacement" | undefined;
+    createJobId?: string | undefined;
+    watch?: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+    } | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "migrate_instance";
+    states: {
+        readonly deciding: {};
+        readonly reading: {};
+        readonly announcing: {};
+        readonly ordering: {};
+        readonly replacing: {};
+        readonly awaitingReplacement: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly timedOut: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
 /**
  * What a check found; null when the provider does not know the instance. `name` is the provider's for it. `nextPollMs` is
  * how long the next poll may wait, where somebody reads the instance in between.
@@ -1247,17 +2575,14 @@ declare function monitorInstanceChart(settings?: MonitorInstanceSettings): xstat
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        lease?: {
+            ms: number;
+            endUrl?: string | undefined;
+        } | undefined;
         avoid?: string[] | undefined;
-        deadline?: string | undefined;
-        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
-    } | undefined;
-    nextOptions?: {
-        maxAttempts?: number | undefined;
-        timeoutMs?: number | undefined;
-        tags?: string[] | undefined;
     } | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
@@ -1421,17 +2746,14 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        lease?: {
+            ms: number;
+            endUrl?: string | undefined;
+        } | undefined;
         avoid?: string[] | undefined;
-        deadline?: string | undefined;
-        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
-    } | undefined;
-    nextOptions?: {
-        maxAttempts?: number | undefined;
-        timeoutMs?: number | undefined;
-        tags?: string[] | undefined;
     } | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
@@ -1453,106 +2775,6 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         readonly failed: {};
     };
 }, xstate.MetaObject>;
-
-declare const DEFAULT_PROVIDER_POLICY: BreakerPolicy;
-/** One chart for each provider, for what all of its regions share, and one for each of its regions. */
-declare const providerBreakerMachine: xstate.StateMachine<BreakerContext, {
-    type: 'SUCCEEDED';
-    at: string;
-} | {
-    type: 'FAILED';
-    at: string;
-    error: string;
-} | {
-    type: 'GONE';
-    at: string;
-    error: string;
-} | {
-    type: 'PROBE';
-    at: string;
-} | {
-    type: 'DISABLE';
-    at: string;
-    reason?: string | undefined;
-} | {
-    type: 'ENABLE';
-    at: string;
-}, {}, never, {
-    type: "disable";
-    params: {
-        at: string;
-        by: DisabledBy;
-        reason?: string | undefined;
-    };
-} | {
-    type: "forget";
-    params: xstate.NonReducibleUnknown;
-} | {
-    type: "noteFailure";
-    params: {
-        event: {
-            type: 'FAILED';
-            at: string;
-            error: string;
-        };
-    };
-} | {
-    type: "noteProbe";
-    params: {
-        event: {
-            type: 'PROBE';
-            at: string;
-        };
-    };
-} | {
-    type: "rest";
-    params: {
-        event: {
-            type: 'FAILED';
-            at: string;
-            error: string;
-        };
-    };
-}, {
-    type: "isHopeless";
-    params: {
-        event: {
-            type: 'FAILED';
-            at: string;
-            error: string;
-        };
-    };
-} | {
-    type: "isOneTooMany";
-    params: unknown;
-} | {
-    type: "isProbeLost";
-    params: {
-        event: {
-            type: 'PROBE';
-            at: string;
-        };
-    };
-} | {
-    type: "isRested";
-    params: {
-        event: {
-            type: 'PROBE';
-            at: string;
-        };
-    };
-}, never, {}, string, {
-    policy?: BreakerPolicy;
-}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
-    id: string;
-    states: {
-        readonly closed: {};
-        readonly open: {};
-        readonly halfOpen: {};
-        readonly disabled?: {} | undefined;
-    };
-}, xstate.MetaObject>;
-declare const providerBreakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
 
 /** The webhook hibernates: its endpoint rests or is disabled, or it is not its turn. */
 interface Parked {
@@ -1644,5 +2866,339 @@ declare function claimedAttempt(from: JobState, event: JobEvent, attempts: Attem
 /** Where an attempt leads that failed outside its chart, which therefore cannot be asked. */
 declare function failedAttempt({ code, retryable }: JobErrorInfo, attempts: Attempts): JobState;
 
-export { BreakerEvent, BreakerPolicy, BreakerSnapshot, BreakerStep, DEFAULT_BREAKER_POLICY, DEFAULT_CAPACITY_POLL_MS, DEFAULT_POLL_INTERVAL_MS, DEFAULT_PROVIDER_POLICY, DEFAULT_SETTLE_DELAY_MS, Delivery, DisabledBy, MAX_LOOK_UPS, RunInput, breakerAfter, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endpointBreakerMachine, endsTheWait, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, monitorInstanceChart, monitorInstanceMachine, nextJobState, providerBreakerAfter, providerBreakerMachine, resolveJobState, sendWebhookMachine, timeoutError, timeoutOf };
-export type { CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, FoundInstance, InstanceCheck, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, Parked, RefusedOffer, Repeated, SendWebhookContext };
+/** What a read found; null when the provider does not know the instance. */
+type WatchedInstance = {
+    status: string;
+    healthy: boolean;
+    reason?: string;
+    /** Its provider takes it back, or has. */
+    isInterrupted?: boolean;
+    endpoints: {
+        port: number;
+        protocol: string;
+        url: string;
+    }[];
+} | null;
+interface WatchCheckpoint {
+    /** Reads in a row that have shown nothing new: the pause between them grows. */
+    calm: number;
+    /** What a read has shown that a later one has to confirm. */
+    suspect?: Repeated & {
+        event: WatchEvent;
+    };
+    /** Events that were reported and are not over. */
+    reported: WatchEvent[];
+    /** Checks of the ports in a row that have failed. */
+    failures: number;
+    pricePerHour?: number;
+    /** When the price was looked at last. */
+    pricedAt?: string;
+}
+interface WatchInstanceContext {
+    input: RunInput<WatchInstancePayload>;
+    checkpoint: WatchCheckpoint;
+    read: WatchedInstance;
+    outcome: JobOutcome;
+}
+
+interface WatchInstanceSettings {
+    /** Pause between two reads while something changes. Defaults to 10 seconds. */
+    pollIntervalMs?: number;
+    /** Pause before a read that has to confirm another. Defaults to 2 seconds. */
+    verifyIntervalMs?: number;
+    /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
+    settleMs?: number;
+}
+type Read = {
+    read: WatchedInstance;
+};
+type Probed = {
+    ports: PortAnswer[];
+};
+type Priced = {
+    pricePerHour: number | null;
+};
+/**
+ * Watches an instance that runs, by one read in each run, and hibernates between them: soon while something changes, seldom while all is
+ * well. An event ends the job, so that it stands on EVENTS with what follows from it; another watch follows.
+ */
+declare function watchInstanceChart(settings?: WatchInstanceSettings): xstate.StateMachine<WatchInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<WatchedInstance>['endpoints'];
+    }> | xstate.PromiseActorLogic<Priced, {
+        jobId: string;
+        novitaInstanceId: string;
+    }> | xstate.PromiseActorLogic<WatchedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+        isSure: boolean;
+    }>> | undefined;
+}, {
+    src: "probePorts";
+    logic: xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<WatchedInstance>['endpoints'];
+    }>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<WatchedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+        isSure: boolean;
+    }>;
+    id: string | undefined;
+} | {
+    src: "readPrice";
+    logic: xstate.PromiseActorLogic<Priced, {
+        jobId: string;
+        novitaInstanceId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "notePorts";
+    params: Probed;
+} | {
+    type: "notePrice";
+    params: Priced;
+} | {
+    type: "noteRead";
+    params: Read;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "reportPrice";
+    params: Priced;
+} | {
+    type: "reportRead";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "reportUnhealthy";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isPriceChanged";
+    params: Priced;
+} | {
+    type: "isProvenEvent";
+    params: Read;
+} | {
+    type: "isUnhealthy";
+    params: Probed;
+} | {
+    type: "stillWantsPrice";
+    params: unknown;
+} | {
+    type: "wantsPrice";
+    params: Read;
+} | {
+    type: "wantsProbe";
+    params: Read;
+}, never, "completed" | "failed" | "pricing" | "probing" | "reading" | "snoozed", string, RunInput<{
+    webhookUrl?: string | undefined;
+    on?: {
+        deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+    } | undefined;
+    health?: {
+        ports?: number[] | undefined;
+        path?: string | undefined;
+        expectStatus?: number | undefined;
+        probeTimeoutMs?: number | undefined;
+        failures?: number | undefined;
+    } | undefined;
+    minIntervalMs?: number | undefined;
+    maxIntervalMs?: number | undefined;
+    priceIntervalMs?: number | undefined;
+    pricePerHour?: number | undefined;
+    reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+    instanceId: string;
+    novitaInstanceId: string;
+    createJobId?: string | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "watch_instance";
+    states: {
+        readonly reading: {};
+        readonly probing: {};
+        readonly pricing: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+/** The chart of `watch_instance` with its default settings. */
+declare const watchInstanceMachine: xstate.StateMachine<WatchInstanceContext, xstate.AnyEventObject, {
+    [x: string]: xstate.ActorRefFromLogic<xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<WatchedInstance>['endpoints'];
+    }> | xstate.PromiseActorLogic<Priced, {
+        jobId: string;
+        novitaInstanceId: string;
+    }> | xstate.PromiseActorLogic<WatchedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+        isSure: boolean;
+    }>> | undefined;
+}, {
+    src: "probePorts";
+    logic: xstate.PromiseActorLogic<{
+        port: number;
+        protocol: string;
+        isHealthy: boolean;
+        status?: number | undefined;
+        error?: string | undefined;
+        durationMs: number;
+    }[], {
+        jobId: string;
+        endpoints: NonNullable<WatchedInstance>['endpoints'];
+    }>;
+    id: string | undefined;
+} | {
+    src: "readInstance";
+    logic: xstate.PromiseActorLogic<WatchedInstance, {
+        jobId: string;
+        novitaInstanceId: string;
+        isFirst: boolean;
+        isSure: boolean;
+    }>;
+    id: string | undefined;
+} | {
+    src: "readPrice";
+    logic: xstate.PromiseActorLogic<Priced, {
+        jobId: string;
+        novitaInstanceId: string;
+    }>;
+    id: string | undefined;
+}, {
+    type: "notePorts";
+    params: Probed;
+} | {
+    type: "notePrice";
+    params: Priced;
+} | {
+    type: "noteRead";
+    params: Read;
+} | {
+    type: "noteRefused";
+    params: Thrown;
+} | {
+    type: "reportPrice";
+    params: Priced;
+} | {
+    type: "reportRead";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "reportUnhealthy";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "snoozeAfterError";
+    params: Thrown;
+} | {
+    type: "snoozeUntilRead";
+    params: xstate.NonReducibleUnknown;
+}, {
+    type: "isNotOurs";
+    params: Thrown;
+} | {
+    type: "isPriceChanged";
+    params: Priced;
+} | {
+    type: "isProvenEvent";
+    params: Read;
+} | {
+    type: "isUnhealthy";
+    params: Probed;
+} | {
+    type: "stillWantsPrice";
+    params: unknown;
+} | {
+    type: "wantsPrice";
+    params: Read;
+} | {
+    type: "wantsProbe";
+    params: Read;
+}, never, "completed" | "failed" | "pricing" | "probing" | "reading" | "snoozed", string, RunInput<{
+    webhookUrl?: string | undefined;
+    on?: {
+        deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+    } | undefined;
+    health?: {
+        ports?: number[] | undefined;
+        path?: string | undefined;
+        expectStatus?: number | undefined;
+        probeTimeoutMs?: number | undefined;
+        failures?: number | undefined;
+    } | undefined;
+    minIntervalMs?: number | undefined;
+    maxIntervalMs?: number | undefined;
+    priceIntervalMs?: number | undefined;
+    pricePerHour?: number | undefined;
+    reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+    instanceId: string;
+    novitaInstanceId: string;
+    createJobId?: string | undefined;
+}>, Completed<unknown> | Snoozed<unknown> | {
+    kind: 'failed';
+    error: JobErrorInfo;
+    timedOut?: boolean;
+}, xstate.EventObject, xstate.MetaObject, {
+    id: "watch_instance";
+    states: {
+        readonly reading: {};
+        readonly probing: {};
+        readonly pricing: {};
+        readonly completed: {};
+        readonly snoozed: {};
+        readonly failed: {};
+    };
+}, xstate.MetaObject>;
+
+export { DEFAULT_POLL_INTERVAL_MS, DEFAULT_SETTLE_DELAY_MS, Delivery, MAX_LOOK_UPS, RunInput, autoStopMachine, checkInstanceChart, checkInstanceMachine, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endsTheWait, extendLeaseMachine, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, keepLeaseChart, keepLeaseMachine, migrateInstanceChart, migrateInstanceMachine, monitorInstanceChart, monitorInstanceMachine, nextJobState, orderInstanceChart, resolveJobState, restartInstanceMachine, sendWebhookMachine, startInstanceMachine, stopInstanceMachine, timeoutError, timeoutOf, verdictOf, watchInstanceChart, watchInstanceMachine };
+export type { AutoStopCheckpoint, AutoStopContext, CheckCheckpoint, CheckInstanceContext, CheckInstanceSettings, CheckedInstance, CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, ExtendLeaseContext, FoundInstance, InstanceCheck, InstanceOrder, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, KeepLeaseCheckpoint, KeepLeaseContext, KeepLeaseSettings, LeaseNews, MigrateCheckpoint, MigrateInstanceContext, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, OrderActorInput, OrderCheckpoint, OrderInstanceContext, OrderInstanceSettings, OrderVerdict, OrderedInstance, Parked, RefusedOffer, Repeated, Replacement, SendWebhookContext, WatchCheckpoint, WatchInstanceContext, WatchInstanceSettings, WatchedInstance };

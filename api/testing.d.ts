@@ -11,8 +11,8 @@ import './shared/logger.js';
 import '@nats-io/transport-node';
 import './shared/commit-options.js';
 import './shared/tracing.js';
-import 'zod';
 import './shared/worker-lifecycle.js';
+import 'zod';
 import '@nats-io/jetstream';
 
 /**

@@ -48,7 +48,7 @@ declare function webhookKeySet(publicKeys: readonly string[]): {
 };
 
 /** How an instance operation ended, in the words of the webhook. */
-type InstanceStatus = 'running' | 'failed' | 'timeout';
+type InstanceStatus = ('running' | 'failed' | 'timeout') | ('deleted' | 'delete_failed' | 'started' | 'start_failed' | 'stopped' | 'stop_failed') | ('restarted' | 'restart_failed' | 'migrated' | 'migrate_failed' | 'healthy' | 'unhealthy' | 'check_failed') | ('spot_interrupted' | 'vanished' | 'crashed' | 'price_changed' | 'watch_ended' | 'watch_failed') | ('idle' | 'lease_over' | 'auto_stop_ended' | 'auto_stop_failed' | 'lease_extended' | 'lease_failed');
 /** How a job of another type ended. */
 type EndStatus = 'completed' | 'failed' | 'timeout';
 /** Body of a lifecycle webhook about an instance operation, in the shape of Standard Webhooks. */
@@ -64,6 +64,8 @@ interface InstanceWebhook {
         status: InstanceStatus;
         /** The provider's id, once there is one. */
         novitaInstanceId?: string;
+        /** The provider's id of the instance that a migration has replaced. */
+        replaced?: string;
         /** Milliseconds from the start of the operation to its end. */
         elapsedTime?: number;
         /** What went wrong, in words. */

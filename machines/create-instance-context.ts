@@ -157,10 +157,13 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     idSuffix: `delete-${index + 1}`,
     payload: { instanceId, novitaInstanceId: id },
   }));
+  const { lease } = input.payload;
+  const kept = { instanceId, novitaInstanceId, leaseMs: lease?.ms };
+  const leases = lease ? [{ type: 'keep_lease', idSuffix: 'lease', payload: kept }] : [];
   return {
     kind: 'completed',
     result,
-    next: [{ type: 'monitor_instance', idSuffix: 'monitor', payload }, ...deletes],
+    next: [{ type: 'monitor_instance', idSuffix: 'monitor', payload }, ...leases, ...deletes],
   };
 }
 

@@ -40,6 +40,8 @@ export type { JobMachine, JobSnapshot } from './job.js';
 export { jobMachine, jobStateOf, nextJobState, resolveJobState } from './job.js';
 export type { JobEvent, JobMachineContext, JobMachineInput } from './job-machine-context.js';
 export { timeoutError, timeoutOf } from './job-machine-context.js';
+export type { KeepLeaseCheckpoint, KeepLeaseContext, KeepLeaseSettings } from './keep-lease.js';
+export { keepLeaseChart, keepLeaseMachine } from './keep-lease.js';
 export { migrateInstanceChart, migrateInstanceMachine } from './migrate-instance.js';
 export type { MigrateCheckpoint, MigrateInstanceContext, Replacement } from './migrate-instance-context.js';
 export type { MonitorInstanceSettings } from './monitor-instance.js';

@@ -32,6 +32,7 @@ export {
   autoStop,
   checkInstance,
   extendLease,
+  keepLease,
   migrateInstance,
   restartInstance,
   startInstance,

@@ -8,6 +8,7 @@ import {
   autoStop,
   checkInstance,
   extendLease,
+  keepLease,
   migrateInstance,
   restartInstance,
   startInstance,
@@ -37,6 +38,7 @@ export const JobType = {
   AUTO_STOP: 'auto_stop',
   EXTEND_LEASE: 'extend_lease',
   WATCH_INSTANCE: 'watch_instance',
+  KEEP_LEASE: 'keep_lease',
   SEND_WEBHOOK: 'send_webhook',
 } as const;
 /** A built-in type or a user's own, snake_case. */
@@ -57,6 +59,7 @@ export interface BuiltInPayloads {
   auto_stop: PayloadFor<typeof autoStop>;
   extend_lease: PayloadFor<typeof extendLease>;
   watch_instance: PayloadFor<typeof watchInstance>;
+  keep_lease: PayloadFor<typeof keepLease>;
   send_webhook: PayloadFor<typeof sendWebhook>;
 }
 type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
@@ -69,7 +72,7 @@ const instances: QueueExtension = {
   jobs: [
     ...[createInstance, monitorInstance, deleteInstance],
     ...[startInstance, stopInstance, restartInstance, migrateInstance, checkInstance],
-    ...[autoStop, extendLease, watchInstance],
+    ...[autoStop, extendLease, watchInstance, keepLease],
   ],
   ownersToKeep,
 };

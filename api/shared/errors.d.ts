@@ -79,6 +79,7 @@ declare const ERROR_CODES: {
     readonly JETFLEET_INSTANCE_FAILED: 'The instance failed to start.';
     readonly JETFLEET_INSTANCE_TIMEOUT: 'The instance did not run within its waiting time.';
     readonly JETFLEET_INSTANCE_NOT_DELETED: 'The instance could not be shown to be gone.';
+    readonly JETFLEET_INSTANCE_UNSUPPORTED: 'The provider of the instance cannot do what was asked for.';
     readonly JETFLEET_INSTANCE_NOT_OURS: 'No record shows that a job of this queue rented the instance, so it is not touched.';
     readonly JETFLEET_LIMIT_INSTANCES: 'Another instance would exceed `maxInstances` of the worker.';
     readonly JETFLEET_LIMIT_GPUS: 'The instance would exceed `maxGpus` of the worker.';

@@ -1,16 +1,15 @@
-import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, EngineQueue, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
-import { UniqueScope, JobRecord, JobRequest, UniqueKey, NewJob, JobOptions } from './job-options.js';
-import { WorkKind, JobPriority, JobStatus, JobState, OnFailure } from './vocabulary.js';
+import { aM as KnownJobs, aD as TopologyReport, ab as Pause, aN as PauseList, aO as TopologyOptions, t as Drift, aP as Sealer, aQ as ObjectField, aR as ObjectReference, k as ChildEnd, aS as SweptNotice, aa as Overlap, al as Retention, aT as BrokerOptions, F as EventOptions, y as EventHandler, G as EventSubscription, x as EventFilter, aU as EventFeed, a7 as LimitSettings, aV as NeededPermit, a as JobDefinition, R as RunDefaults, aW as Schema, ae as PermitContext, af as PriorityPolicy, ao as RetryPolicy, J as JobTypes, A as AddOptions, d as Added, ag as RateLimit, c as JobQueueService$1, b as JobQueueOptions, aX as AbandonedHandler } from './job-queue-service.js';
+import { y as OUTCOME, b as CompletedWith, S as Snoozed, A as AutoStopPayload, C as CheckInstancePayload, E as ExtendLeasePayload, O as OrderInstancePayload, M as MigrateInstancePayload, c as WatchInstancePayload, n as BreakerState, k as BreakerFacts, t as WorkerLifecycleState } from './worker-lifecycle.js';
+import { e as UniqueScope, J as JobRecord, f as JobRequest, U as UniqueKey, N as NewJob, a as JobOptions } from './job-options.js';
+import { W as WorkKind, J as JobPriority, a as JobStatus, b as JobState, O as OnFailure } from './vocabulary.js';
 import * as z from 'zod';
-import { LimitSettings, RateLimit } from './shown-limit.js';
-import { OUTCOME, CompletedWith, Snoozed, BreakerState, BreakerFacts, WorkerLifecycleState } from './worker-lifecycle.js';
 import { AnyActorLogic, InspectionEvent } from 'xstate';
-import { Logger } from './logger.js';
+import { L as Logger } from './logger.js';
 import { errors, NatsConnection, Msg } from '@nats-io/transport-node';
-import { BrokerError, JetfleetError, JobErrorInfo } from './errors.js';
-import { HeaderReader, Appended, ReadLast, CommitLogOptions, ServerSync, Append, HeaderList } from './commit-options.js';
+import { B as BrokerError, a as JetfleetError, J as JobErrorInfo } from './errors.js';
+import { a as HeaderReader, A as Appended, R as ReadLast, C as CommitLogOptions, S as ServerSync, b as Append, c as HeaderList } from './commit-options.js';
 import { JetStreamManager, JetStreamClient, ConsumerConfig, ConsumerInfo, StreamInfo } from '@nats-io/jetstream';
-import { Tracing } from './tracing.js';
+import { a as Tracing } from './tracing.js';
 
 /**
  * Calls functions that were handed to Jetfleet: callbacks, listeners, hooks. What they throw, or their promises reject
@@ -42,7 +41,7 @@ type Any = typeof ANY;
 declare const STREAM_KINDS: readonly ["timers", "jobs", "webhooks", "events"];
 type StreamKind = (typeof STREAM_KINDS)[number];
 /** Streams that are made when they are first used. */
-declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints', 'providers'];
+declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints'];
 type ExtraKind = (typeof EXTRA_KINDS)[number];
 /**
  * Why Jetfleet set a timer: the next attempt of a retrying job, the next look of a waiting one, or a permit that a job waits for,
@@ -1764,7 +1763,7 @@ interface WorkerHost {
     readonly userCode: UserCode;
     /** Of the queue. */
     readonly tracing?: Tracing;
-    /** Permits and rates across all workers. */
+    /** Permits across all workers. */
     limiter(): Promise<Limiter>;
     readonly heldJob: HeldJobOf;
     /**
@@ -1796,17 +1795,88 @@ interface WorkerExtension {
     install(host: WorkerHost): Installed;
 }
 
+/** An instance, by its ids. */
+interface InstanceAddress {
+    /** The caller's own. */
+    instanceId: string;
+    /** The provider's. */
+    novitaInstanceId: string;
+    /** The job that rented it. */
+    createJobId?: string;
+}
+type About<P> = AddOptions & Omit<P, 'instanceId' | 'novitaInstanceId' | 'createJobId'>;
+/** What jobs of an instance take besides it: the options of a job, and those of its payload. */
+type OrderOptions = About<OrderInstancePayload>;
+type MigrateOptions = About<MigrateInstancePayload>;
+type CheckOptions = About<CheckInstancePayload>;
+type DeleteOptions = AddOptions;
+type WatchOptions = About<WatchInstancePayload>;
+type AutoStopOptions = About<AutoStopPayload>;
+type ExtendLeaseOptions = About<ExtendLeasePayload>;
+/**
+ * `queue.instances`: jobs of instances that exist. An instance is named by a job of it, such as the `create_instance` job that rented it, or
+ * by its ids. Each method but `find` adds a job, and gives its id.
+ * @throws JetfleetError `JETFLEET_NOT_FOUND` for a job that there is not, or that has no instance; ConflictError for one that has not rented
+ *   its instance yet, or has failed to; ValidationError, BrokerError as `queue.add` does
+ */
+declare class Instances {
+    #private;
+    /** The instance of a job: of a create job the one that its monitor or a later offer has come to, of a migration the new one. */
+    find(jobId: string): Promise<InstanceAddress>;
+    /** Starts an instance that was stopped. */
+    start(of: string | InstanceAddress, options?: OrderOptions): Promise<Added>;
+    stop(of: string | InstanceAddress, options?: OrderOptions): Promise<Added>;
+    restart(of: string | InstanceAddress, options?: OrderOptions): Promise<Added>;
+    /** Moves it to another machine, under its id or as another instance. */
+    migrate(of: string | InstanceAddress, options?: MigrateOptions): Promise<Added>;
+    /** Deletes it; the job completes once the provider has proven that it is gone. */
+    delete(of: string | InstanceAddress, options?: DeleteOptions): Promise<Added>;
+    /** Checks whether it runs and its ports answer; the result says so. */
+    check(of: string | InstanceAddress, options?: CheckOptions): Promise<Added>;
+    /** Watches it from now on; each event ends the job with its result, and another watch follows. */
+    watch(of: string | InstanceAddress, options?: WatchOptions): Promise<Added>;
+    /**
+     * Has a job that waits for its instance look at once: a monitor, a watch, or any other of it. Something may have happened, as a callback of the
+     * provider says; what has, the job finds out.
+     * @returns whether it was waiting; one that runs looks anyway
+     * @throws ConflictError when it has ended; JetfleetError `JETFLEET_NOT_FOUND` for a job of no instance
+     */
+    wake(jobId: string): Promise<boolean>;
+    /**
+     * Has it stopped or deleted once it has been idle for `idleMs`, or `until` is over. One job for each instance: where there is one already, the
+     * answer is its id.
+     */
+    autoStop(of: string | InstanceAddress, options: AutoStopOptions): Promise<Added>;
+    /** Moves the end of the lease that `autoStop` has begun. */
+    extendLease(of: string | InstanceAddress, options: ExtendLeaseOptions): Promise<Added>;
+    /**
+     * For how long the lease is good that a `keep_lease` job renews, in milliseconds from now: its whole time for as long as the last renewal is not
+     * older than that, so that an instance which asks has all of it before it ends.
+     * @throws ConflictError for a lease that nobody renews any more; JetfleetError `JETFLEET_NOT_FOUND`
+     */
+    leaseOf(jobId: string): Promise<number>;
+    /**
+     * Says that an instance is used, now or at a time, so that `autoStop` leaves it running. Within one minute it is said once, however often this
+     * is called.
+     * @param autoStopJobId the id that `autoStop` gave
+     * @throws ConflictError when that job has ended
+     */
+    used(autoStopJobId: string, at?: Date | string): Promise<void>;
+}
+
 /** Deletes what a job has rented, until the provider says that it is gone. */
 declare const deleteInstance: JobDefinition<{
     input: {
         instanceId: string;
         novitaInstanceId?: string | undefined;
         instanceName?: string | undefined;
+        webhookUrl?: string | undefined;
     };
     payload: {
         instanceId: string;
         novitaInstanceId?: string | undefined;
         instanceName?: string | undefined;
+        webhookUrl?: string | undefined;
     };
     checkpoint: unknown;
     chunk: unknown;
@@ -1836,9 +1906,11 @@ declare const createInstance: JobDefinition<{
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        lease?: {
+            ms: number;
+            endUrl?: string | undefined;
+        } | undefined;
         avoid?: string[] | undefined;
-        deadline?: string | Date | undefined;
-        waitForCapacityUntil?: string | Date | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1860,9 +1932,11 @@ declare const createInstance: JobDefinition<{
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        lease?: {
+            ms: number;
+            endUrl?: string | undefined;
+        } | undefined;
         avoid?: string[] | undefined;
-        deadline?: string | undefined;
-        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1913,17 +1987,14 @@ declare const monitorInstance: JobDefinition<{
             placement?: "cheapest" | "fastest" | "ordered" | undefined;
             maxPricePerHour?: number | undefined;
             offerTimeoutMs?: number | undefined;
+            lease?: {
+                ms: number;
+                endUrl?: string | undefined;
+            } | undefined;
             avoid?: string[] | undefined;
-            deadline?: string | Date | undefined;
-            waitForCapacityUntil?: string | Date | undefined;
             webhookUrl?: string | undefined;
             maxWaitTime?: number | undefined;
             onTimeout?: "delete" | "keep" | "stop" | undefined;
-        } | undefined;
-        nextOptions?: {
-            maxAttempts?: number | undefined;
-            timeoutMs?: number | undefined;
-            tags?: string[] | undefined;
         } | undefined;
     };
     payload: {
@@ -1951,17 +2022,14 @@ declare const monitorInstance: JobDefinition<{
             placement?: "cheapest" | "fastest" | "ordered" | undefined;
             maxPricePerHour?: number | undefined;
             offerTimeoutMs?: number | undefined;
+            lease?: {
+                ms: number;
+                endUrl?: string | undefined;
+            } | undefined;
             avoid?: string[] | undefined;
-            deadline?: string | undefined;
-            waitForCapacityUntil?: string | undefined;
             webhookUrl?: string | undefined;
             maxWaitTime?: number | undefined;
             onTimeout?: "delete" | "keep" | "stop" | undefined;
-        } | undefined;
-        nextOptions?: {
-            maxAttempts?: number | undefined;
-            timeoutMs?: number | undefined;
-            tags?: string[] | undefined;
         } | undefined;
     };
     checkpoint: unknown;
@@ -1978,20 +2046,396 @@ declare const monitorInstance: JobDefinition<{
     };
 }>;
 
-/** How a provider fares, or one of its regions. Times are ISO 8601. */
-interface ShownProvider {
-    provider: string;
-    /** `all` for what all regions share. */
-    region: string;
-    /** closed: its offers are used; open: it rests; halfOpen: one job tries it. */
-    state: 'closed' | 'open' | 'halfOpen';
-    /** In a row. */
-    failures: number;
-    failingSince?: string;
-    lastFailureAt?: string;
-    error?: string;
-    openUntil?: string;
-}
+/** Starts an instance that was stopped, and completes once it runs and is healthy. */
+declare const startInstance: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        status: "running" | "stopped";
+        isUnchanged: boolean;
+        elapsedTime: number;
+    };
+    result: {
+        novitaInstanceId: string;
+        status: "running" | "stopped";
+        isUnchanged: boolean;
+        elapsedTime: number;
+    };
+}>;
+/** Stops an instance, and completes once it has stopped. */
+declare const stopInstance: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        status: "running" | "stopped";
+        isUnchanged: boolean;
+        elapsedTime: number;
+    };
+    result: {
+        novitaInstanceId: string;
+        status: "running" | "stopped";
+        isUnchanged: boolean;
+        elapsedTime: number;
+    };
+}>;
+/** Restarts an instance, and completes once it runs again. */
+declare const restartInstance: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        status: "running" | "stopped";
+        isUnchanged: boolean;
+        elapsedTime: number;
+    };
+    result: {
+        novitaInstanceId: string;
+        status: "running" | "stopped";
+        isUnchanged: boolean;
+        elapsedTime: number;
+    };
+}>;
+/** Moves an instance to another machine: by its provider, or by another instance, after which the old one is deleted. */
+declare const migrateInstance: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+        by?: "provider" | "replacement" | undefined;
+        createJobId?: string | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        } | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        maxWaitTime?: number | undefined;
+        by?: "provider" | "replacement" | undefined;
+        createJobId?: string | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        } | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        status: "running";
+        isUnchanged: boolean;
+        elapsedTime: number;
+        replaced?: string | undefined;
+        createJobId?: string | undefined;
+    };
+    result: {
+        novitaInstanceId: string;
+        status: "running";
+        isUnchanged: boolean;
+        elapsedTime: number;
+        replaced?: string | undefined;
+        createJobId?: string | undefined;
+    };
+}>;
+/** Checks whether an instance runs and its ports answer. */
+declare const checkInstance: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        ports?: number[] | undefined;
+        path?: string | undefined;
+        expectStatus?: number | undefined;
+        probeTimeoutMs?: number | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        ports?: number[] | undefined;
+        path?: string | undefined;
+        expectStatus?: number | undefined;
+        probeTimeoutMs?: number | undefined;
+        maxWaitTime?: number | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        isHealthy: boolean;
+        status: string;
+        reason?: string | undefined;
+        ports: {
+            port: number;
+            protocol: string;
+            isHealthy: boolean;
+            status?: number | undefined;
+            error?: string | undefined;
+            durationMs: number;
+        }[];
+        elapsedTime: number;
+    };
+    result: {
+        novitaInstanceId: string;
+        isHealthy: boolean;
+        status: string;
+        reason?: string | undefined;
+        ports: {
+            port: number;
+            protocol: string;
+            isHealthy: boolean;
+            status?: number | undefined;
+            error?: string | undefined;
+            durationMs: number;
+        }[];
+        elapsedTime: number;
+    };
+}>;
+/**
+ * Waits until an instance is idle for too long, or its lease is over, and has it stopped or deleted then. One for each instance. The signal
+ * `used` says that it is used, and `extend_lease` moves the end of its lease.
+ */
+declare const autoStop: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        idleMs?: number | undefined;
+        until?: string | Date | undefined;
+        action?: "delete" | "stop" | undefined;
+        lastUsedAt?: string | Date | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        idleMs?: number | undefined;
+        until?: string | undefined;
+        action?: "delete" | "stop" | undefined;
+        lastUsedAt?: string | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        reason: "ended" | "idle" | "lease_over";
+        lastUsedAt: string;
+        until?: string | undefined;
+    };
+    result: {
+        novitaInstanceId: string;
+        reason: "ended" | "idle" | "lease_over";
+        lastUsedAt: string;
+        until?: string | undefined;
+    };
+}>;
+/** Moves the end of the lease that an `auto_stop` job keeps. */
+declare const extendLease: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        byMs?: number | undefined;
+        until?: string | Date | undefined;
+        autoStopJobId?: string | undefined;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        webhookUrl?: string | undefined;
+        byMs?: number | undefined;
+        until?: string | undefined;
+        autoStopJobId?: string | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        autoStopJobId: string;
+        until: string;
+    };
+    result: {
+        autoStopJobId: string;
+        until: string;
+    };
+}>;
+/** Watches an instance that runs, and reports what happens to it. */
+declare const watchInstance: JobDefinition<{
+    input: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        instanceId: string;
+        novitaInstanceId: string;
+        createJobId?: string | undefined;
+    };
+    payload: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        instanceId: string;
+        novitaInstanceId: string;
+        createJobId?: string | undefined;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        event: "deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy";
+        policy: "delete" | "ignore" | "migrate" | "notify" | "replace";
+        status: string;
+        reason?: string | undefined;
+        pricePerHour?: number | undefined;
+        previousPricePerHour?: number | undefined;
+    };
+    result: {
+        novitaInstanceId: string;
+        event: "deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy";
+        policy: "delete" | "ignore" | "migrate" | "notify" | "replace";
+        status: string;
+        reason?: string | undefined;
+        pricePerHour?: number | undefined;
+        previousPricePerHour?: number | undefined;
+    };
+}>;
+/** Renews the lease of an instance until that is gone. Each renewal is a record. */
+declare const keepLease: JobDefinition<{
+    input: {
+        instanceId: string;
+        novitaInstanceId: string;
+        leaseMs: number;
+    };
+    payload: {
+        instanceId: string;
+        novitaInstanceId: string;
+        leaseMs: number;
+    };
+    checkpoint: unknown;
+    chunk: unknown;
+    returned: {
+        novitaInstanceId: string;
+        keptForMs: number;
+    };
+    result: {
+        novitaInstanceId: string;
+        keptForMs: number;
+    };
+}>;
 
 /** An endpoint: where webhooks of some events go, and how. */
 
@@ -2188,6 +2632,15 @@ declare const JobType: {
     readonly CREATE_INSTANCE: 'create_instance';
     readonly MONITOR_INSTANCE: 'monitor_instance';
     readonly DELETE_INSTANCE: 'delete_instance';
+    readonly START_INSTANCE: 'start_instance';
+    readonly STOP_INSTANCE: 'stop_instance';
+    readonly RESTART_INSTANCE: 'restart_instance';
+    readonly MIGRATE_INSTANCE: 'migrate_instance';
+    readonly CHECK_INSTANCE: 'check_instance';
+    readonly AUTO_STOP: 'auto_stop';
+    readonly EXTEND_LEASE: 'extend_lease';
+    readonly WATCH_INSTANCE: 'watch_instance';
+    readonly KEEP_LEASE: 'keep_lease';
     readonly SEND_WEBHOOK: 'send_webhook';
 };
 /** A built-in type or a user's own, snake_case. */
@@ -2198,6 +2651,15 @@ interface BuiltInPayloads {
     create_instance: PayloadFor<typeof createInstance>;
     monitor_instance: PayloadFor<typeof monitorInstance>;
     delete_instance: PayloadFor<typeof deleteInstance>;
+    start_instance: PayloadFor<typeof startInstance>;
+    stop_instance: PayloadFor<typeof stopInstance>;
+    restart_instance: PayloadFor<typeof restartInstance>;
+    migrate_instance: PayloadFor<typeof migrateInstance>;
+    check_instance: PayloadFor<typeof checkInstance>;
+    auto_stop: PayloadFor<typeof autoStop>;
+    extend_lease: PayloadFor<typeof extendLease>;
+    watch_instance: PayloadFor<typeof watchInstance>;
+    keep_lease: PayloadFor<typeof keepLease>;
     send_webhook: PayloadFor<typeof sendWebhook>;
 }
 type PayloadOf<T extends string> = T extends keyof BuiltInPayloads ? BuiltInPayloads[T] : unknown;
@@ -2212,15 +2674,15 @@ type NewJobs<Types extends readonly string[]> = {
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
  * any number of processes may have one. It knows the types of instances and webhooks.
  */
-declare class JobQueueService extends EngineQueue {
+declare class JobQueueService extends JobQueueService$1 {
     /** Where webhooks go besides the `webhookUrl` of a job. */
     readonly webhookEndpoints: WebhookEndpoints;
+    /** Jobs of instances that exist, by the job that rented them. */
+    readonly instances: Instances;
     /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
     constructor(options?: JobQueueOptions);
     addJob<T extends JobType>(type: T, payload: PayloadOf<T>, priority?: JobPriority, options?: JobOptions): Promise<string>;
     addJobs<const Types extends readonly string[]>(jobs: NewJobs<Types>): Promise<string[]>;
-    /** Providers of instances and their regions that have failed, and whether their offers are used. */
-    providers(): Promise<ShownProvider[]>;
     /**
      * Sends a webhook once more: a failed one under its own id, a delivered one under a new one.
      * @returns the id of the job that delivers it
@@ -2288,7 +2750,7 @@ declare class JobWorkerService implements AsyncDisposable {
     #private;
     readonly name: string;
     /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-    constructor(queue: EngineQueue, options?: JobWorkerOptions);
+    constructor(queue: JobQueueService$1, options?: JobWorkerOptions);
     /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */
     get state(): WorkerLifecycleState;
     /** Ids of the jobs that run in this worker now. */
@@ -2335,5 +2797,5 @@ declare class JobWorkerService implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { ANY, JobQueueService, JobType, JobWorkerService, Subjects, WEBHOOK_RETRY, createInstance, deleteInstance, handled, monitorInstance, sendWebhook };
-export type { BuiltInPayloads, ChildJob, ChildrenOptions, ClaimedFrom, Handled, HandlerOptions, InspectOptions, Installed, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WorkerExtension, WorkerHooks, WorkerHost };
+export { ANY as A, extendLease as F, handled as G, JobQueueService as J, keepLease as L, migrateInstance as N, monitorInstance as P, restartInstance as Q, sendWebhook as R, startInstance as U, stopInstance as V, watchInstance as X, JobWorkerService as b, Instances as k, JobType as o, Subjects as r, WEBHOOK_RETRY as t, autoStop as w, checkInstance as x, createInstance as y, deleteInstance as z };
+export type { BuiltInPayloads as B, CheckOptions as C, DeleteOptions as D, ExtendLeaseOptions as E, Handled as H, InspectOptions as I, KeepSteps as K, MigrateOptions as M, OrderOptions as O, SettledAttempt as S, TypedHandler as T, WorkerExtension as W, JobWorkerOptions as a, WorkerHooks as c, AutoStopOptions as d, ChildJob as e, ChildrenOptions as f, ClaimedFrom as g, HandlerOptions as h, Installed as i, InstanceAddress as j, JobContext as l, JobHandler as m, JobProgress as n, ShutdownResult as p, SignalOptions as q, SweepOptions as s, WatchOptions as u, WorkerHost as v };

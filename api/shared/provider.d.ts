@@ -18,6 +18,8 @@ interface Instance {
     productId?: string;
     /** How many GPUs it has. */
     gpuNum?: number;
+    /** Whether its provider takes it back, as a spot instance, or has announced to. */
+    isInterrupted?: boolean;
     /** Public endpoints of the instance's ports. */
     endpoints: {
         port: number;
@@ -26,6 +28,8 @@ interface Instance {
     }[];
     /** ISO 8601. */
     createdAt?: string;
+    /** When it started last, ISO 8601, where the provider says so: a restart shows by it. */
+    startedAt?: string;
     /** When this was read, ISO 8601. */
     observedAt: string;
 }
@@ -96,6 +100,12 @@ interface CreateSpec {
     /** GB. */
     rootfsSize: number;
 }
+interface StartScript {
+    /** Whether it must begin with a line such as `#!/bin/sh`. */
+    needsShebang?: boolean;
+    /** A line of shell by which an instance stops itself, with what its provider gives to it. Defaults to none. */
+    endCommand?: string;
+}
 interface ProviderCapabilities {
     /** Whether an instance can be stopped and started again. */
     stopStart: boolean;
@@ -104,6 +114,8 @@ interface ProviderCapabilities {
     /** Whether a reclaimed spot instance can be moved to another machine. Defaults to false. */
     migrate?: boolean;
     spot: boolean;
+    /** That the `startCommand` of a template is a shell script, which instances run beside their image when they start. Defaults to none. */
+    startScript?: StartScript;
     /** Whether the provider itself matches names exactly; otherwise the adapter filters. */
     exactNameLookup: boolean;
     maxNameLength: number;
@@ -148,4 +160,4 @@ interface GpuProvider {
     getTemplate(id: string, signal?: AbortSignal): Promise<Template>;
 }
 
-export type { BillingMode, CreateSpec, GpuProvider, Instance, InstanceStatus, Offer, OfferQuery, ProviderCapabilities, Template };
+export type { BillingMode as B, CreateSpec as C, GpuProvider as G, Instance as I, OfferQuery as O, ProviderCapabilities as P, StartScript as S, Template as T, Offer as a, InstanceStatus as b };

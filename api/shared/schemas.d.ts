@@ -37,6 +37,10 @@ declare const createInstancePayload: z.ZodObject<{
     }>>;
     maxPricePerHour: z.ZodOptional<z.ZodNumber>;
     offerTimeoutMs: z.ZodOptional<z.ZodNumber>;
+    lease: z.ZodOptional<z.ZodObject<{
+        ms: z.ZodNumber;
+        endUrl: z.ZodOptional<z.ZodString>;
+    }, z.core.$strict>>;
     avoid: z.ZodOptional<z.ZodArray<z.ZodString>>;
     deadline: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
     waitForCapacityUntil: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
@@ -99,6 +103,10 @@ declare const monitorInstancePayload: z.ZodObject<{
         }>>;
         maxPricePerHour: z.ZodOptional<z.ZodNumber>;
         offerTimeoutMs: z.ZodOptional<z.ZodNumber>;
+        lease: z.ZodOptional<z.ZodObject<{
+            ms: z.ZodNumber;
+            endUrl: z.ZodOptional<z.ZodString>;
+        }, z.core.$strict>>;
         avoid: z.ZodOptional<z.ZodArray<z.ZodString>>;
         deadline: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
         waitForCapacityUntil: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
@@ -135,6 +143,7 @@ declare const deleteInstancePayload: z.ZodObject<{
     instanceId: z.ZodString;
     novitaInstanceId: z.ZodOptional<z.ZodString>;
     instanceName: z.ZodOptional<z.ZodString>;
+    webhookUrl: z.ZodOptional<z.ZodString>;
 }, z.core.$strict>;
 type DeleteInstancePayload = z.infer<typeof deleteInstancePayload>;
 /** The `result` of a completed `delete_instance`. */
@@ -143,5 +152,5 @@ declare const deleteInstanceResult: z.ZodObject<{
 }, z.core.$strip>;
 type DeleteInstanceResult = z.infer<typeof deleteInstanceResult>;
 
-export { createInstancePayload, deleteInstancePayload, monitorInstancePayload };
-export type { CreateInstancePayload, CreateInstanceResult, DeleteInstancePayload, DeleteInstanceResult, MonitorInstancePayload, MonitorInstanceResult, OnTimeout };
+export { createInstancePayload as c, deleteInstancePayload as d, monitorInstancePayload as m };
+export type { CreateInstancePayload as C, DeleteInstancePayload as D, MonitorInstancePayload as M, OnTimeout as O, CreateInstanceResult as a, DeleteInstanceResult as b, MonitorInstanceResult as e };

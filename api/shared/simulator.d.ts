@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { Logger } from './logger.js';
 import { JetfleetError, JetfleetErrorOptions } from './errors.js';
-import { RateLimit } from './shown-limit.js';
 
 /**
  * What a failed provider call means for the caller.
@@ -76,26 +75,8 @@ declare class ApiErrors {
     classify(answer: ErrorAnswer): ProviderErrorClass;
 }
 
-/** What calls of all providers do, as far as their limits go. `change`: start, stop, restart, migrate. */
-type Operation = 'create' | 'read' | 'list' | 'delete' | 'change' | 'offers' | 'templates';
-/** At most `max` calls of an operation start in `perMs`; `all` counts the calls of every operation. */
-type CallRates = Partial<Record<Operation | 'all', RateLimit>>;
-/** In place of what the provider publishes: a rate, or false for none. */
-type GivenCallRates = Partial<Record<Operation | 'all', RateLimit | false>>;
-/** The operation of each route, such as `GET /instances/{id}`. */
-type Operations = Readonly<Record<string, Operation>>;
-/** What an API says of its limits. */
-interface PublishedRates {
-    /** By the route of a call. Defaults to what its kind says. */
-    operations?: Operations;
-    /** Defaults to none: only what the API answers slows calls down. */
-    rates?: CallRates;
-    /** Whether all operations share one quota: an answer that a limit is reached is then about all of them. Defaults to false. */
-    hasOneQuota?: boolean;
-}
-
 /** An API, as far as all calls of it have in common. */
-interface ApiDialect extends PublishedRates {
+interface ApiDialect {
     /** In messages: `Novita`. */
     readonly provider: string;
     readonly defaultBaseUrl: string;
@@ -125,24 +106,12 @@ interface ProviderApiOptions {
     /** Limit for one call, its body included. Defaults to 30,000. */
     timeoutMs?: number;
     logger?: Logger;
-    /** What the account is called among limits: those who share it say the same. Defaults to a digest of its key and address. */
-    account?: string;
-    /**
-     * How often the account may call, by operation (`all`, `create`, `read`, `list`, `delete`, `change`, `offers`, `templates`), in place of
-     * what the provider publishes; false for no limit, of one operation or of all. Defaults to what it publishes.
-     */
-    rateLimits?: GivenCallRates | false;
 }
-/**
- * The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. In a worker each call waits
- * for its turn among those of all workers; alone it waits for nothing.
- */
+/** The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. */
 declare class ProviderApi {
     #private;
-    /**
-     * @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for another option that is none
-     */
-    constructor(dialect: ApiDialect, options: ProviderApiOptions);
+    /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for a `timeoutMs` that is none */
+    constructor(dialect: ApiDialect, { apiKey, baseUrl, timeoutMs, logger }: ProviderApiOptions);
     /**
      * Makes one call and gives back its checked answer.
      * @throws ProviderError by what the failure means for `call.kind`
@@ -431,17 +400,6 @@ declare class SimulatedInstances {
     unhealthyState(instance: SimulatedInstance): string;
 }
 
-/** The rate limits of a simulated account: requests beyond them are refused, as the provider refuses them. */
-
-/** What is left of a limit after a request. */
-interface QuotaState {
-    limit: Operation | 'all';
-    rate: RateLimit;
-    remaining: number;
-    /** Until the oldest request counts no more. */
-    resetMs: number;
-}
-
 /** One request to the API, as it came. Headers are left out, since they hold the key. */
 interface RequestRecord {
     at: string;
@@ -477,12 +435,6 @@ interface SimulatedWire {
     refuse(status: number, name: string, message: string): Answer;
     /** How it refuses a key, a path and too many requests. */
     readonly refusals: Readonly<Record<'unauthorised' | 'noPath' | 'tooMany', Answer>>;
-    /** What its routes count for, where it has limits. */
-    readonly operations: Operations;
-    /** How it refuses a request beyond a limit. Defaults to `refusals.tooMany` with a `Retry-After` in seconds. */
-    beyond?(quota: QuotaState): Answer;
-    /** Headers of every answer that tell what is left. Defaults to none. */
-    quotaHeaders?(quotas: readonly QuotaState[]): Record<string, string>;
     /** The region of an instance, as its users name it. */
     regionOf(instance: SimulatedInstance): string;
     /** JSON as it goes out, where it differs. */
@@ -499,8 +451,8 @@ interface SimulatorOptions {
     apiKey?: string;
     /** Each defaults as in {@link SimulatorTimings}. */
     timings?: Partial<SimulatorTimings>;
-    /** Requests beyond these are refused with 429, as the provider does it: `{ all: { max: 1, perMs: 1000 } }`. Defaults to none. */
-    rateLimits?: CallRates;
+    /** Whether start scripts of instances are really run, on this machine and in its network. Defaults to false. */
+    runScripts?: boolean;
     logger?: Logger;
 }
 interface RequestLog {
@@ -508,8 +460,6 @@ interface RequestLog {
     readonly log: readonly RequestRecord[];
     /** How many came since the start, of one route such as `GET /gpu/instances`, or of all. */
     count(route?: string): number;
-    /** How many were refused by `rateLimits`. */
-    readonly refused: number;
 }
 /**
  * A running simulated provider. Besides the API it serves, without a key, `GET|POST|DELETE /_simulator/faults`
@@ -541,4 +491,4 @@ declare class Simulator implements AsyncDisposable {
 }
 
 export { ApiErrors, Faults, ProviderApi, ProviderError, Simulator };
-export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, CallRates, Fault, FaultInput, FaultKind, GivenCallRates, LedgerAction, LedgerEntry, Operation, Operations, ProvenClass, ProviderApiOptions, ProviderErrorClass, PublishedRates, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };
+export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, Fault, FaultInput, FaultKind, LedgerAction, LedgerEntry, ProvenClass, ProviderApiOptions, ProviderErrorClass, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };

@@ -1,10 +1,10 @@
 import { Agent } from 'node:http';
 import { Agent as Agent$1 } from 'node:https';
 import { LookupAddress } from 'node:dns';
-import { Delivery } from './schemas2.js';
+import { D as Delivery } from './schemas2.js';
 
-/** Which endpoints webhooks may go to. The default is the public internet over https, and nothing else. */
-interface WebhookGuardOptions {
+/** Which addresses may be reached that others have named. The default is the public internet over encrypted connections, and nothing else. */
+interface AddressGuardOptions {
     /**
      * Allow private addresses: loopback, RFC 1918, CGNAT (RFC 6598), IPv6 unique local. Link-local and metadata
      * addresses stay refused, as no endpoint lives there. Defaults to false.
@@ -17,6 +17,9 @@ interface WebhookGuardOptions {
     /** Resolves a host name to all its addresses. Defaults to the system's resolver. */
     resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
 }
+
+/** Which endpoints webhooks may go to. The default is the public internet over https, and nothing else. */
+type WebhookGuardOptions = AddressGuardOptions;
 
 /** How long a delivery may take, from the name look-up to the end of the answer. */
 declare const DEFAULT_WEBHOOK_TIMEOUT_MS = 15000;
@@ -87,5 +90,5 @@ interface WebhookClient {
 /** A client that keeps connections to endpoints alive between deliveries. One for the whole process is enough. */
 declare function createWebhookClient(options?: WebhookClientOptions): WebhookClient;
 
-export { DEFAULT_WEBHOOK_TIMEOUT_MS, createWebhookClient };
-export type { OutgoingWebhook, WebhookClient, WebhookClientOptions, WebhookGuardOptions };
+export { DEFAULT_WEBHOOK_TIMEOUT_MS as D, createWebhookClient as c };
+export type { AddressGuardOptions as A, OutgoingWebhook as O, WebhookClient as W, WebhookClientOptions as a, WebhookGuardOptions as b };

@@ -1,90 +1,241 @@
-import { JobErrorInfo } from './errors.js';
-import { NextJob } from './job-options.js';
+import { z } from 'zod';
+import { J as JobErrorInfo } from './errors.js';
+import { b as NextJob } from './job-options.js';
 import * as xstate from 'xstate';
 
-/** When what fails is given a rest, and when it is disabled. Times are milliseconds. */
-interface BreakerPolicy {
-    /** Failures in a row that open the breaker. */
-    failures: number;
-    /** The first rest; doubles with each probe that fails. */
-    restMs: number;
-    maxRestMs: number;
-    /** How long a probe may take before another call probes. */
-    probeMs: number;
-    /** Failing for so long raises an alert. */
-    alertAfterMs: number;
-    /** Failing for so long disables it, where it can be disabled. */
-    disableAfterMs: number;
-    /** So many failures in a row are needed for that, so that one call which is retried for days disables nothing. */
-    disableFailures: number;
-}
-type BreakerState = 'closed' | 'open' | 'halfOpen' | 'disabled';
-/** Why it is disabled. */
-type DisabledBy = 'user' | 'gone' | 'failing';
-/** What is known of what the breaker protects. Times are ISO 8601. */
-interface BreakerFacts {
-    /** In a row. */
-    failures: number;
-    /** Rests since the last success. */
-    rests: number;
-    /** The first of the failures in a row. */
-    failingSince?: string | undefined;
-    lastFailureAt?: string | undefined;
-    /** Why the last one failed. */
-    error?: string | undefined;
-    /** When the rest ends, in ms since 1970. */
-    openUntilMs?: number | undefined;
-    /** Until when the call that probes may take. */
-    probeUntilMs?: number | undefined;
-    /** When the alert was raised. */
-    alertedAt?: string | undefined;
-    disabledAt?: string | undefined;
-    disabledBy?: DisabledBy | undefined;
-    reason?: string | undefined;
-}
-interface BreakerContext extends BreakerFacts {
-    policy: BreakerPolicy;
-}
-type BreakerEvent = 
-/** A call has succeeded. */
-{
-    type: 'SUCCEEDED';
-    at: string;
-}
-/** One has failed. */
- | {
-    type: 'FAILED';
-    at: string;
-    error: string;
-}
-/** It is gone for good. */
- | {
-    type: 'GONE';
-    at: string;
-    error: string;
-}
-/** A call asks to be the one that tries what rests. */
- | {
-    type: 'PROBE';
-    at: string;
-} | {
-    type: 'DISABLE';
-    at: string;
-    reason?: string | undefined;
-} | {
-    type: 'ENABLE';
-    at: string;
-};
-/** How something fares, as it is stored. */
-interface BreakerSnapshot extends BreakerFacts {
-    state: BreakerState;
-}
-declare const HEALTHY: BreakerSnapshot;
-/** Where an event leads; `accepted` is false where the state ignores it. */
-interface BreakerStep {
-    snapshot: BreakerSnapshot;
-    accepted: boolean;
-}
+/** What the jobs of instances that exist take, and what they leave. */
+
+/** `start_instance`, `stop_instance` and `restart_instance`. */
+declare const orderInstancePayload: z.ZodObject<{
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    webhookUrl: z.ZodOptional<z.ZodString>;
+    maxWaitTime: z.ZodOptional<z.ZodNumber>;
+}, z.core.$strict>;
+type OrderInstancePayload = z.infer<typeof orderInstancePayload>;
+/** What a watch reports. `deleted`: by somebody else; `stopped`: from outside, or by a job. */
+declare const WATCH_EVENTS: readonly ["spotInterrupted", "deleted", "stopped", "failed", "unhealthy", "priceChanged"];
+type WatchEvent = (typeof WATCH_EVENTS)[number];
+/**
+ * What follows from an event: nothing is reported, it is reported, and the instance is migrated, replaced or deleted after that.
+ */
+declare const watchPolicy: z.ZodEnum<{
+    delete: "delete";
+    ignore: "ignore";
+    migrate: "migrate";
+    notify: "notify";
+    replace: "replace";
+}>;
+type WatchPolicy = z.infer<typeof watchPolicy>;
+/** `watch_instance`: watches an instance that runs, and reports what happens to it. */
+declare const watchInstancePayload: z.ZodObject<{
+    webhookUrl: z.ZodOptional<z.ZodString>;
+    on: z.ZodOptional<z.ZodObject<{
+        deleted: z.ZodOptional<z.ZodEnum<{
+            delete: "delete";
+            ignore: "ignore";
+            migrate: "migrate";
+            notify: "notify";
+            replace: "replace";
+        }>>;
+        failed: z.ZodOptional<z.ZodEnum<{
+            delete: "delete";
+            ignore: "ignore";
+            migrate: "migrate";
+            notify: "notify";
+            replace: "replace";
+        }>>;
+        priceChanged: z.ZodOptional<z.ZodEnum<{
+            delete: "delete";
+            ignore: "ignore";
+            migrate: "migrate";
+            notify: "notify";
+            replace: "replace";
+        }>>;
+        spotInterrupted: z.ZodOptional<z.ZodEnum<{
+            delete: "delete";
+            ignore: "ignore";
+            migrate: "migrate";
+            notify: "notify";
+            replace: "replace";
+        }>>;
+        stopped: z.ZodOptional<z.ZodEnum<{
+            delete: "delete";
+            ignore: "ignore";
+            migrate: "migrate";
+            notify: "notify";
+            replace: "replace";
+        }>>;
+        unhealthy: z.ZodOptional<z.ZodEnum<{
+            delete: "delete";
+            ignore: "ignore";
+            migrate: "migrate";
+            notify: "notify";
+            replace: "replace";
+        }>>;
+    }, z.core.$strict>>;
+    health: z.ZodOptional<z.ZodObject<{
+        ports: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+        path: z.ZodOptional<z.ZodString>;
+        expectStatus: z.ZodOptional<z.ZodNumber>;
+        probeTimeoutMs: z.ZodOptional<z.ZodNumber>;
+        failures: z.ZodOptional<z.ZodNumber>;
+    }, z.core.$strict>>;
+    minIntervalMs: z.ZodOptional<z.ZodNumber>;
+    maxIntervalMs: z.ZodOptional<z.ZodNumber>;
+    priceIntervalMs: z.ZodOptional<z.ZodUnion<[z.ZodNumber, z.ZodLiteral<0>]>>;
+    pricePerHour: z.ZodOptional<z.ZodNumber>;
+    reported: z.ZodOptional<z.ZodArray<z.ZodEnum<{
+        deleted: "deleted";
+        failed: "failed";
+        priceChanged: "priceChanged";
+        spotInterrupted: "spotInterrupted";
+        stopped: "stopped";
+        unhealthy: "unhealthy";
+    }>>>;
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    createJobId: z.ZodOptional<z.ZodString>;
+}, z.core.$strict>;
+type WatchInstancePayload = z.infer<typeof watchInstancePayload>;
+/** `migrate_instance`: moves an instance, such as a reclaimed spot instance, to another machine. */
+declare const migrateInstancePayload: z.ZodObject<{
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    webhookUrl: z.ZodOptional<z.ZodString>;
+    maxWaitTime: z.ZodOptional<z.ZodNumber>;
+    by: z.ZodOptional<z.ZodEnum<{
+        provider: "provider";
+        replacement: "replacement";
+    }>>;
+    createJobId: z.ZodOptional<z.ZodString>;
+    watch: z.ZodOptional<z.ZodObject<{
+        webhookUrl: z.ZodOptional<z.ZodString>;
+        on: z.ZodOptional<z.ZodObject<{
+            deleted: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            failed: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            priceChanged: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            spotInterrupted: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            stopped: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            unhealthy: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+        }, z.core.$strict>>;
+        health: z.ZodOptional<z.ZodObject<{
+            ports: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+            path: z.ZodOptional<z.ZodString>;
+            expectStatus: z.ZodOptional<z.ZodNumber>;
+            probeTimeoutMs: z.ZodOptional<z.ZodNumber>;
+            failures: z.ZodOptional<z.ZodNumber>;
+        }, z.core.$strict>>;
+        minIntervalMs: z.ZodOptional<z.ZodNumber>;
+        maxIntervalMs: z.ZodOptional<z.ZodNumber>;
+        priceIntervalMs: z.ZodOptional<z.ZodUnion<[z.ZodNumber, z.ZodLiteral<0>]>>;
+        pricePerHour: z.ZodOptional<z.ZodNumber>;
+        reported: z.ZodOptional<z.ZodArray<z.ZodEnum<{
+            deleted: "deleted";
+            failed: "failed";
+            priceChanged: "priceChanged";
+            spotInterrupted: "spotInterrupted";
+            stopped: "stopped";
+            unhealthy: "unhealthy";
+        }>>>;
+    }, z.core.$strict>>;
+}, z.core.$strict>;
+type MigrateInstancePayload = z.infer<typeof migrateInstancePayload>;
+/** `check_instance`: whether an instance runs and its ports answer. */
+declare const checkInstancePayload: z.ZodObject<{
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    webhookUrl: z.ZodOptional<z.ZodString>;
+    ports: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+    path: z.ZodOptional<z.ZodString>;
+    expectStatus: z.ZodOptional<z.ZodNumber>;
+    probeTimeoutMs: z.ZodOptional<z.ZodNumber>;
+    maxWaitTime: z.ZodOptional<z.ZodNumber>;
+}, z.core.$strict>;
+type CheckInstancePayload = z.infer<typeof checkInstancePayload>;
+/** How one port answered. */
+declare const portAnswer: z.ZodObject<{
+    port: z.ZodNumber;
+    protocol: z.ZodString;
+    isHealthy: z.ZodBoolean;
+    status: z.ZodOptional<z.ZodNumber>;
+    error: z.ZodOptional<z.ZodString>;
+    durationMs: z.ZodNumber;
+}, z.core.$strip>;
+type PortAnswer = z.infer<typeof portAnswer>;
+/** `auto_stop`: stops or deletes an instance that nobody has used for a while, or whose lease is over. */
+declare const autoStopPayload: z.ZodObject<{
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    webhookUrl: z.ZodOptional<z.ZodString>;
+    idleMs: z.ZodOptional<z.ZodNumber>;
+    until: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
+    action: z.ZodOptional<z.ZodEnum<{
+        delete: "delete";
+        stop: "stop";
+    }>>;
+    lastUsedAt: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
+}, z.core.$strict>;
+type AutoStopPayload = z.infer<typeof autoStopPayload>;
+/** `extend_lease`: moves the end of the lease that an `auto_stop` job keeps. */
+declare const extendLeasePayload: z.ZodObject<{
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    webhookUrl: z.ZodOptional<z.ZodString>;
+    byMs: z.ZodOptional<z.ZodNumber>;
+    until: z.ZodOptional<z.ZodPreprocess<z.ZodISODateTime, string | Date>>;
+    autoStopJobId: z.ZodOptional<z.ZodString>;
+}, z.core.$strict>;
+type ExtendLeasePayload = z.infer<typeof extendLeasePayload>;
+/** The `result` of a completed `extend_lease`. */
+declare const extendLeaseResult: z.ZodObject<{
+    autoStopJobId: z.ZodString;
+    until: z.ZodString;
+}, z.core.$strip>;
+type ExtendLeaseResult = z.infer<typeof extendLeaseResult>;
+/** `keep_lease`: renews the lease of an instance, which the watchdog on it asks for, until the instance is gone. */
+declare const keepLeasePayload: z.ZodObject<{
+    instanceId: z.ZodString;
+    novitaInstanceId: z.ZodString;
+    leaseMs: z.ZodNumber;
+}, z.core.$strict>;
+type KeepLeasePayload = z.infer<typeof keepLeasePayload>;
 
 /** Marks what {@link complete} and {@link snooze} have made: any other object is a result. */
 declare const OUTCOME: unique symbol;
@@ -132,9 +283,6 @@ interface RunInput<P = unknown> {
     type: string;
     attempt: number;
     maxAttempts: number;
-    /** Limit for one run, in milliseconds. */
-    timeoutMs?: number;
-    tags?: readonly string[];
     payload: P;
     checkpoint?: unknown;
     webhookUrl?: string;
@@ -143,6 +291,160 @@ interface RunInput<P = unknown> {
 }
 type Thrown = {
     error: unknown;
+};
+
+/** When an endpoint is given a rest, and when it is disabled. Times are milliseconds. */
+interface BreakerPolicy {
+    /** Failures in a row that open the breaker. */
+    failures: number;
+    /** The first rest; doubles with each probe that fails. */
+    restMs: number;
+    maxRestMs: number;
+    /** How long a probe may take before another webhook probes. */
+    probeMs: number;
+    /** Failing for so long raises an alert. */
+    alertAfterMs: number;
+    /** Failing for so long disables the endpoint. */
+    disableAfterMs: number;
+    /** So many failures in a row are needed for that, so that one webhook which is retried for days disables nothing. */
+    disableFailures: number;
+}
+declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
+type BreakerState = 'closed' | 'open' | 'halfOpen' | 'disabled';
+/** Why an endpoint is disabled. */
+type DisabledBy = 'user' | 'gone' | 'failing';
+/** What is known of an endpoint. Times are ISO 8601. */
+interface BreakerFacts {
+    /** In a row. */
+    failures: number;
+    /** Rests since the last success. */
+    rests: number;
+    /** The first of the failures in a row. */
+    failingSince?: string | undefined;
+    lastFailureAt?: string | undefined;
+    /** Why the last one failed. */
+    error?: string | undefined;
+    /** When the rest ends, in ms since 1970. */
+    openUntilMs?: number | undefined;
+    /** Until when the webhook that probes may take. */
+    probeUntilMs?: number | undefined;
+    /** When the alert was raised. */
+    alertedAt?: string | undefined;
+    disabledAt?: string | undefined;
+    disabledBy?: DisabledBy | undefined;
+    reason?: string | undefined;
+}
+interface BreakerContext extends BreakerFacts {
+    policy: BreakerPolicy;
+}
+type BreakerEvent = 
+/** The endpoint has accepted a webhook. */
+{
+    type: 'DELIVERED';
+    at: string;
+}
+/** It has not. */
+ | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+}
+/** It has answered 410. */
+ | {
+    type: 'GONE';
+    at: string;
+    error: string;
+}
+/** A webhook asks to be the one that tries a resting endpoint. */
+ | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+};
+type At<T extends BreakerEvent['type']> = {
+    event: Extract<BreakerEvent, {
+        type: T;
+    }>;
+};
+/** Whether an endpoint may be tried, by how it has fared. One chart for each endpoint; what it does is stored, and shared by all workers. */
+declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
+    type: 'DELIVERED';
+    at: string;
+} | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+} | {
+    type: 'GONE';
+    at: string;
+    error: string;
+} | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+}, {}, never, {
+    type: "disable";
+    params: {
+        at: string;
+        by: DisabledBy;
+        reason?: string | undefined;
+    };
+} | {
+    type: "forget";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteFailure";
+    params: At<"FAILED">;
+} | {
+    type: "noteProbe";
+    params: At<"PROBE">;
+} | {
+    type: "rest";
+    params: At<"FAILED">;
+}, {
+    type: "isHopeless";
+    params: At<"FAILED">;
+} | {
+    type: "isOneTooMany";
+    params: unknown;
+} | {
+    type: "isProbeLost";
+    params: At<"PROBE">;
+} | {
+    type: "isRested";
+    params: At<"PROBE">;
+}, never, "closed" | "disabled" | "halfOpen" | "open", string, {
+    policy?: BreakerPolicy;
+}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: "endpoint_breaker";
+    states: {
+        readonly closed: {};
+        readonly open: {};
+        readonly halfOpen: {};
+        readonly disabled: {};
+    };
+}, xstate.MetaObject>;
+/** How an endpoint fares, as it is stored. */
+interface BreakerSnapshot extends BreakerFacts {
+    state: BreakerState;
+}
+declare const HEALTHY: BreakerSnapshot;
+/** Where an event leads, without running anything; `accepted` is false where the state ignores it. */
+declare function breakerAfter({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy): {
+    snapshot: BreakerSnapshot;
+    accepted: boolean;
 };
 
 interface WorkerLifecycleContext {
@@ -219,5 +521,5 @@ declare const workerLifecycleMachine: xstate.StateMachine<WorkerLifecycleContext
 }, xstate.MetaObject>;
 type WorkerLifecycleState = ReturnType<typeof workerLifecycleMachine.getInitialSnapshot>['value'];
 
-export { HEALTHY, OUTCOME, complete, snooze, workerLifecycleMachine };
-export type { BreakerContext, BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, BreakerStep, Completed, CompletedWith, DisabledBy, JobOutcome, RunInput, Snoozed, Thrown, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };
+export { DEFAULT_BREAKER_POLICY as D, HEALTHY as H, autoStopPayload as e, checkInstancePayload as f, complete as g, extendLeasePayload as h, migrateInstancePayload as m, orderInstancePayload as o, snooze as s, breakerAfter as u, endpointBreakerMachine as v, watchInstancePayload as w, workerLifecycleMachine as x, OUTCOME as y };
+export type { AutoStopPayload as A, BreakerPolicy as B, CheckInstancePayload as C, ExtendLeasePayload as E, JobOutcome as J, KeepLeasePayload as K, MigrateInstancePayload as M, OrderInstancePayload as O, PortAnswer as P, RunInput as R, Snoozed as S, Thrown as T, WatchEvent as W, Completed as a, CompletedWith as b, WatchInstancePayload as c, WatchPolicy as d, ExtendLeaseResult as i, BreakerEvent as j, BreakerFacts as k, BreakerSnapshot as l, BreakerState as n, DisabledBy as p, WorkerLifecycleContext as q, WorkerLifecycleEvent as r, WorkerLifecycleState as t };

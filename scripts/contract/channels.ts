@@ -34,7 +34,7 @@ export const TEXT_BODIES = {
 /** The schemas of the built-in job types. */
 export const BUILT_IN = [
   ...(['CreateInstance', 'MonitorInstance', 'DeleteInstance', 'OrderInstance'] as const),
-  ...(['MigrateInstance', 'CheckInstance', 'WatchInstance', 'AutoStop', 'ExtendLease'] as const),
+  ...(['MigrateInstance', 'CheckInstance', 'WatchInstance', 'AutoStop', 'ExtendLease', 'KeepLease'] as const),
   ...(['SendWebhook'] as const),
 ] as const;
 

@@ -7,6 +7,7 @@ import {
   createInstancePayload,
   deleteInstancePayload,
   extendLeasePayload,
+  keepLeasePayload,
   migrateInstancePayload,
   monitorInstancePayload,
   orderInstancePayload,
@@ -27,6 +28,7 @@ const PAYLOADS: Readonly<Record<(typeof BUILT_IN)[number], z.ZodType>> = {
   WatchInstance: watchInstancePayload,
   AutoStop: autoStopPayload,
   ExtendLease: extendLeasePayload,
+  KeepLease: keepLeasePayload,
   SendWebhook: sendWebhookPayload,
 };
 

@@ -60,6 +60,7 @@ export const SETTINGS: readonly Setting[] = [
   { variable: 'JETFLEET_WEBHOOK_LEGACY_SECRET', kind: 'secret' },
   { variable: 'JETFLEET_WEBHOOK_PUBLIC_KEY' },
   { variable: 'JETFLEET_WEBHOOK_KEYS', kind: 'secret' },
+  { variable: 'JETFLEET_LEASE_URL' },
   { variable: 'JETFLEET_CALLBACK_SECRET', kind: 'secret' },
   { variable: 'JETFLEET_HTTP_TOKEN', kind: 'secret' },
   { variable: 'JETFLEET_ENVIRONMENT', flag: '--environment' },

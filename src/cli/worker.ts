@@ -53,6 +53,7 @@ Environment:
   LAMBDA_SSH_KEY_NAME      the SSH key of new instances; needed for lambda
   JETFLEET_MAX_INSTANCES   instances that may be rented at once (default: no limit)
   JETFLEET_MAX_GPUS        GPUs that may be rented at once (default: no limit)
+  JETFLEET_LEASE_URL       where instances reach jetfleet server, to ask for their lease; with its JETFLEET_CALLBACK_SECRET
   JETFLEET_WEBHOOK_SECRET  whsec_... or whsk_..., several with spaces between; without it webhooks go out unsigned
   JETFLEET_WEBHOOK_LEGACY_SECRET  any text; adds X-Webhook-Signature, as the in-memory queue sent it
   LOG_LEVEL                trace, debug, info (default), warn, error, silent`;
@@ -100,7 +101,13 @@ async function work(options: WorkerCommandOptions): Promise<void> {
     instances: () => {
       const provider = providersFrom(process.env, logger);
       const limits = rentalLimitsOf(options);
-      return gpuInstances({ provider, pollIntervalMs: options.pollInterval, ...limits });
+      const lease = leaseFrom(process.env);
+      return gpuInstances({
+        provider,
+        pollIntervalMs: options.pollInterval,
+        ...limits,
+        ...defined({ lease }),
+      });
     },
     webhooks: () => webhooks(webhooksFrom(process.env, logger)),
   };
@@ -119,6 +126,11 @@ async function work(options: WorkerCommandOptions): Promise<void> {
   await worker.start();
   logger.info({ signal: await stopping }, 'draining; a second signal ends at once');
   await worker.shutdown(options.shutdownTimeout);
+}
+
+/** Where instances ask for their lease, if they are to have any. */
+function leaseFrom({ JETFLEET_LEASE_URL: url, JETFLEET_CALLBACK_SECRET: secret = '' }: Environment) {
+  return url ? { url, secret } : undefined;
 }
 
 /** `instances,webhooks`, or `none`. */

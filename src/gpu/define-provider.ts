@@ -1,7 +1,7 @@
 import { invalidOption } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
-import { assertFunction, assertOptions, checkBoolean, type OptionNames } from '../jobs/options.js';
-import type { GpuProvider, ProviderCapabilities } from './provider.js';
+import { assertFunction, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
+import type { GpuProvider, ProviderCapabilities, StartScript } from './provider.js';
 import { ProviderError } from './provider-error.js';
 
 /** A provider as its author writes it: what it cannot do is left out. */
@@ -9,7 +9,9 @@ export interface ProviderDefinition extends Omit<GpuProvider, 'capabilities' | '
   /** Without `stop` and `start` instances cannot be stopped. */
   stop?: GpuProvider['stop'];
   /** What the calls do not show. Defaults to no spot instances, no exact look-up by name, and names of 60 characters. */
-  capabilities?: Partial<Pick<ProviderCapabilities, 'spot' | 'exactNameLookup' | 'maxNameLength'>>;
+  capabilities?: Partial<
+    Pick<ProviderCapabilities, 'spot' | 'exactNameLookup' | 'maxNameLength' | 'startScript'>
+  >;
 }
 
 const DEFINITION: OptionNames<Required<ProviderDefinition>> = {
@@ -31,7 +33,9 @@ const CAPABILITIES: OptionNames<Required<NonNullable<ProviderDefinition['capabil
   spot: true,
   exactNameLookup: true,
   maxNameLength: true,
+  startScript: true,
 };
+const START_SCRIPT: OptionNames<Required<StartScript>> = { needsShebang: true, endCommand: true };
 const REQUIRED = ['create', 'get', 'findByName', 'list', 'delete', 'listOffers', 'getTemplate'] as const;
 const OPTIONAL = ['stop', 'start', 'restart', 'migrate'] as const;
 /** Names of instances have at most so many characters. */
@@ -49,7 +53,17 @@ export function defineProvider(definition: ProviderDefinition): GpuProvider {
     throw invalidOption(`defineProvider: name ${excerptOf(name)} must be 1 to 32 of a-z, 0-9 and -`);
   }
   assertOptions('defineProvider: capabilities', capabilities, CAPABILITIES);
-  const { spot = false, exactNameLookup = false, maxNameLength = MIN_NAME_LENGTH } = capabilities;
+  const {
+    spot = false,
+    exactNameLookup = false,
+    maxNameLength = MIN_NAME_LENGTH,
+    startScript,
+  } = capabilities;
+  if (startScript !== undefined) {
+    assertOptions('defineProvider: startScript', startScript, START_SCRIPT);
+    checkBoolean('defineProvider: startScript.needsShebang', startScript.needsShebang);
+    checkText('defineProvider: startScript.endCommand', startScript.endCommand);
+  }
   checkBoolean('defineProvider: spot', spot);
   checkBoolean('defineProvider: exactNameLookup', exactNameLookup);
   if (!Number.isInteger(maxNameLength) || maxNameLength < MIN_NAME_LENGTH) {
@@ -71,6 +85,7 @@ export function defineProvider(definition: ProviderDefinition): GpuProvider {
       restart: restart !== undefined,
       migrate: migrate !== undefined,
       ...{ spot, exactNameLookup, maxNameLength },
+      ...(startScript && { startScript: { ...startScript } }),
     },
     create: definition.create.bind(definition),
     get: definition.get.bind(definition),

@@ -26,6 +26,7 @@ export type {
   Offer,
   OfferQuery,
   ProviderCapabilities,
+  StartScript,
   Template,
 } from './provider.js';
 export { ProviderError, type ProviderErrorClass } from './provider-error.js';

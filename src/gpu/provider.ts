@@ -102,6 +102,13 @@ export interface CreateSpec {
   rootfsSize: number;
 }
 
+export interface StartScript {
+  /** Whether it must begin with a line such as `#!/bin/sh`. */
+  needsShebang?: boolean;
+  /** A line of shell by which an instance stops itself, with what its provider gives to it. Defaults to none. */
+  endCommand?: string;
+}
+
 export interface ProviderCapabilities {
   /** Whether an instance can be stopped and started again. */
   stopStart: boolean;
@@ -110,6 +117,8 @@ export interface ProviderCapabilities {
   /** Whether a reclaimed spot instance can be moved to another machine. Defaults to false. */
   migrate?: boolean;
   spot: boolean;
+  /** That the `startCommand` of a template is a shell script, which instances run beside their image when they start. Defaults to none. */
+  startScript?: StartScript;
   /** Whether the provider itself matches names exactly; otherwise the adapter filters. */
   exactNameLookup: boolean;
   maxNameLength: number;

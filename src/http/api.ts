@@ -28,6 +28,7 @@ import { healthRoutes, Readiness } from './routes/health.js';
 import { instanceRoutes } from './routes/instances.js';
 import { jobChangeRoutes } from './routes/job-changes.js';
 import { jobRoutes } from './routes/jobs.js';
+import { leaseRoutes } from './routes/leases.js';
 import { limitRoutes } from './routes/limits.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
@@ -133,7 +134,9 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   bulkRoutes(routes);
   cleanupRoutes(routes);
   auditRoutes(routes);
-  instanceRoutes({ ...routes, instances: instancesOf(queue), ...defined({ callbackSecret }) });
+  const ofInstances = { ...routes, instances: instancesOf(queue), ...defined({ callbackSecret }) };
+  instanceRoutes(ofInstances);
+  leaseRoutes(ofInstances);
   signalRoutes(routes);
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });

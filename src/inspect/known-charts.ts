@@ -25,6 +25,7 @@ export const BUILT_IN_CHARTS: ReadonlyMap<string, AnyStateMachine> = new Map(
     machines.watchInstanceMachine,
     machines.autoStopMachine,
     machines.extendLeaseMachine,
+    machines.keepLeaseMachine,
     machines.sendWebhookMachine,
     machines.endpointBreakerMachine,
     machines.providerBreakerMachine,

@@ -14,8 +14,21 @@ export function callbackToken(secret: string, jobId: string): string {
   return createHmac('sha256', secret).update(`callback:${jobId}`).digest('base64url');
 }
 
+/** What the address ends with at which an instance asks for its lease. */
+export function leaseToken(secret: string, jobId: string): string {
+  return createHmac('sha256', secret).update(`lease:${jobId}`).digest('base64url');
+}
+
 export function isCallbackToken(secret: string, jobId: string, token: string): boolean {
-  const wanted = Buffer.from(callbackToken(secret, jobId));
+  return isSame(callbackToken(secret, jobId), token);
+}
+
+export function isLeaseToken(secret: string, jobId: string, token: string): boolean {
+  return isSame(leaseToken(secret, jobId), token);
+}
+
+function isSame(expected: string, token: string): boolean {
+  const wanted = Buffer.from(expected);
   const given = Buffer.from(token);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }

@@ -18,6 +18,7 @@ import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
 import { CreateGate, type KeptTurn, keptTurnIn } from './create-gate.js';
 import type { CallActor } from './job-calls.js';
+import { type LeaseOptions, leasedTemplate } from './leased-template.js';
 import type { OfferHistory, Refusal } from './offer-history.js';
 import type { OfferPolls } from './offer-polls.js';
 import { type PlacedOffer, placedOffers } from './placement.js';
@@ -46,6 +47,8 @@ export interface CreateInstanceServices extends CreateInstanceSettings {
   polls?: OfferPolls;
   /** Where creates take turns. Defaults to nowhere: each is sent at once. */
   turns?: RateTurns;
+  /** Where instances ask for their lease. Defaults to none. */
+  lease?: LeaseOptions;
 }
 
 const MAX_FENCES = 3;
@@ -55,7 +58,7 @@ const MIN_FENCE_MS = 250;
 /** Rents exactly one instance; the chart decides, this does the calls. */
 export function createInstanceRun(actor: CallActor, options: CreateInstanceServices): AnyActorLogic {
   const { provider, parts = [provider], history, health, namespace, ...given } = options;
-  const { checkWebhookUrl, limit, turns, polls, ...more } = given;
+  const { checkWebhookUrl, limit, lease, turns, polls, ...more } = given;
   const { now = async () => Date.now(), ...settings } = more;
   const { settleDelayMs = DEFAULT_SETTLE_DELAY_MS, maxLookUps = MAX_LOOK_UPS } = settings;
   // Half of what another worker waits for this create to show: the other half is the provider's.
@@ -65,8 +68,10 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
     const { templateId, templateIds = {} } = job.payload as CreateInstancePayload;
     const known = templates.get(job) ?? new Map<string, Template>();
     templates.set(job, known);
-    const template =
-      known.get(from.name) ?? (await from.getTemplate(templateIds[from.name] ?? templateId, job.signal));
+    const read = known.get(from.name);
+    if (read) return read;
+    const own = await from.getTemplate(templateIds[from.name] ?? templateId, job.signal);
+    const template = leasedTemplate(job, own, from, lease);
     known.set(from.name, template);
     return template;
   };

@@ -32,11 +32,13 @@ import { createInstanceRun } from './create-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
 import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
-import { autoStopRun, extendLeaseRun } from './lease-runs.js';
+import { autoStopRun, extendLeaseRun, keepLeaseRun } from './lease-runs.js';
+import { assertLeases, type LeaseOptions } from './leased-template.js';
 import {
   autoStop,
   checkInstance,
   extendLease,
+  keepLease,
   migrateInstance,
   restartInstance,
   startInstance,
@@ -76,6 +78,8 @@ export interface GpuInstancesOptions extends RentalLimits {
    * or not.
    */
   probeGuard?: AddressGuardOptions;
+  /** Where instances with a lease ask for it. Defaults to none: jobs with a lease are refused. */
+  lease?: LeaseOptions;
 }
 
 const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
@@ -88,6 +92,7 @@ const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
   maxInstances: true,
   maxGpus: true,
   probeGuard: true,
+  lease: true,
 };
 
 /** The calls that show how a provider fares. One that refuses to delete may still rent. */
@@ -122,7 +127,8 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   checkInteger('maxGpus', options.maxGpus, 0, MAX_RENTAL_LIMIT);
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
   const { capacityPollMs = DEFAULT_CAPACITY_POLL_MS } = options;
-  const { ownPollsPerSecond = 200, avoidRefusedMs, probeGuard = {}, ...limits } = options;
+  const { ownPollsPerSecond = 200, avoidRefusedMs, probeGuard = {}, lease, ...limits } = options;
+  if (lease !== undefined) assertLeases(lease);
   const guard = createAddressGuard(
     { allowHttp: true, ...probeGuard },
     (host, why) => new Error(`${host} ${why}`),
@@ -176,7 +182,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         namespace,
         settleDelayMs,
         checkWebhookUrl,
-        ...defined({ limit }),
+        ...defined({ limit, lease }),
       };
       const watching = { pollIntervalMs, ...verifying };
       const actor = callsForJobs(host);
@@ -195,6 +201,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
             watchInstanceRun(actor, { instances, directory, parts, guard, broker }, watching),
           ),
           handled(autoStop, autoStopRun(actor, instances, broker)),
+          handled(keepLease, keepLeaseRun(actor, instances, verifying)),
           handled(extendLease, extendLeaseRun(actor, broker)),
         ],
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.

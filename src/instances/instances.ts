@@ -5,6 +5,7 @@ import { excerptOf } from '../jobs/excerpt.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { textField } from '../jobs/text-field.js';
+import { isTerminal } from '../jobs/vocabulary.js';
 import type { Added } from '../queue/job-add.js';
 import { findJob } from '../queue/job-lookup.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -14,6 +15,7 @@ import {
   autoStop,
   checkInstance,
   extendLease,
+  keepLease,
   migrateInstance,
   restartInstance,
   startInstance,
@@ -146,6 +148,25 @@ export class Instances {
   /** Moves the end of the lease that `autoStop` has begun. */
   extendLease(of: string | InstanceAddress, options: ExtendLeaseOptions): Promise<Added> {
     return this.#add(extendLease, of, options);
+  }
+
+  /**
+   * For how long the lease is good that a `keep_lease` job renews, in milliseconds from now: its whole time for as long as the last renewal is not
+   * older than that, so that an instance which asks has all of it before it ends.
+   * @throws ConflictError for a lease that nobody renews any more; JetfleetError `JETFLEET_NOT_FOUND`
+   */
+  async leaseOf(jobId: string): Promise<number> {
+    assertJobId(jobId);
+    const broker = await this.#queue.brokerAsItIs();
+    const job = (await broker.lastEvent(jobId))?.record;
+    if (job?.type !== keepLease.type)
+      throw new JetfleetError('JETFLEET_NOT_FOUND', `there is no lease ${jobId}`);
+    const { leaseMs = 0 } = (job.payload ?? {}) as { leaseMs?: number };
+    const ageMs = broker.clock.now() - Date.parse(job.updatedAt);
+    if (!isTerminal(job.status) && ageMs <= leaseMs) return leaseMs;
+    throw new ConflictError(
+      `the lease ${jobId} is not renewed any more: its job is ${job.state}, since ${job.updatedAt}`,
+    );
   }
 
   /**

@@ -19,6 +19,7 @@ import {
 import {
   autoStop,
   checkInstance,
+  keepLease,
   migrateInstance,
   restartInstance,
   startInstance,
@@ -31,6 +32,7 @@ const INSTANCE_TYPES: readonly string[] = [
   ...[monitorInstance, deleteInstance],
   ...[startInstance, stopInstance, restartInstance, migrateInstance, checkInstance, autoStop],
   watchInstance,
+  keepLease,
 ].map(({ type }) => type);
 /** A provider may carry out a create, or show it, long after it was sent; then the sweeper needs its owner. */
 const LATE_CREATE_MS = 3_600_000;

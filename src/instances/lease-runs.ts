@@ -1,6 +1,12 @@
 /** What the charts of `auto_stop` and `extend_lease` call: signals, and the record of the job that keeps a lease. */
 import type { AnyActorLogic } from 'xstate';
-import { autoStopMachine, extendLeaseMachine, type LeaseNews } from '../../machines/index.js';
+import {
+  autoStopMachine,
+  extendLeaseMachine,
+  type KeepLeaseSettings,
+  keepLeaseChart,
+  type LeaseNews,
+} from '../../machines/index.js';
 import type { Broker } from '../broker/broker.js';
 import { defined } from '../jobs/defined.js';
 import { isJobId } from '../jobs/job-id.js';
@@ -113,4 +119,20 @@ async function findLease(broker: Broker, payload: ExtendLeasePayload) {
 async function keeperOf(broker: Broker, novitaInstanceId: string): Promise<string | undefined> {
   const { claim } = await broker.unique.read(autoStop.type, { key: novitaInstanceId, scope: 'active' });
   return claim?.id;
+}
+
+/** Renews the lease of an instance, by the records of its runs, until the instance is gone. */
+export function keepLeaseRun(
+  actor: CallActor,
+  instances: OwnedInstances,
+  settings: KeepLeaseSettings,
+): AnyActorLogic {
+  return keepLeaseChart(settings).provide({
+    actors: {
+      readInstance: actor(async (job, { novitaInstanceId: id }) => {
+        const [instance] = await instances.find(job, { ids: [id] });
+        return instance ? { status: instance.status } : null;
+      }),
+    },
+  });
 }

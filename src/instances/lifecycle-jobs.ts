@@ -12,6 +12,8 @@ import {
   checkInstanceResult,
   extendLeasePayload,
   extendLeaseResult,
+  keepLeasePayload,
+  keepLeaseResult,
   migrateInstancePayload,
   migrateInstanceResult,
   orderInstancePayload,
@@ -116,3 +118,14 @@ function watchAfter({ status, payload, result }: JobRecord): NextJob[] {
   const same = { instanceId, novitaInstanceId: data.novitaInstanceId, ...defined({ createJobId }) };
   return [watchInstance.next({ ...watch, ...same }, { idSuffix: 'watch' })];
 }
+
+/** Renews the lease of an instance until that is gone. Each renewal is a record. */
+export const keepLease = defineJob({
+  type: 'keep_lease',
+  payload: keepLeasePayload,
+  stores: 'parsed',
+  result: keepLeaseResult,
+  // The instance ends when this job does.
+  maxAttempts: MAX_MAX_ATTEMPTS,
+  concurrency: 50,
+});

@@ -225,3 +225,15 @@ export type ExtendLeasePayload = z.infer<typeof extendLeasePayload>;
 /** The `result` of a completed `extend_lease`. */
 export const extendLeaseResult = z.object({ autoStopJobId: z.string(), until: z.string() });
 export type ExtendLeaseResult = z.infer<typeof extendLeaseResult>;
+
+/** `keep_lease`: renews the lease of an instance, which the watchdog on it asks for, until the instance is gone. */
+export const keepLeasePayload = z.strictObject({
+  instanceId: text(100),
+  novitaInstanceId: text(MAX_INSTANCE_ID_LENGTH),
+  leaseMs: z.number().int().min(1_000),
+});
+export type KeepLeasePayload = z.infer<typeof keepLeasePayload>;
+
+/** The `result` of a completed `keep_lease`: the instance is gone. */
+export const keepLeaseResult = z.object({ novitaInstanceId: z.string(), keptForMs: z.number() });
+export type KeepLeaseResult = z.infer<typeof keepLeaseResult>;

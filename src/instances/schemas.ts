@@ -45,6 +45,18 @@ export const createInstancePayload = z.strictObject({
   maxPricePerHour: z.number().int().min(1).max(1_000_000_000).optional(),
   /** How long an offer may take from create to running, before its instance is deleted and the next offer tried. Defaults to `maxWaitTime`. */
   offerTimeoutMs: maxWaitTime.optional(),
+  /** The instance ends itself when its lease is not renewed for so long. Defaults to none. */
+  lease: z
+    .strictObject({
+      ms: z
+        .number()
+        .int()
+        .min(1_000)
+        .max(7 * 24 * 60 * 60 * 1000),
+      /** What the instance asks for, by GET, to be ended, where its provider has no call of its own for that. */
+      endUrl: httpUrl.optional(),
+    })
+    .optional(),
   /** Offers that are not tried, as `provider/region/product/billing mode`. */
   avoid: z.array(text(500)).max(50).optional(),
   /** Until when an instance has to run, over all offers. Set by the first job of a chain of offers; defaults to `maxWaitTime` after the create. */

@@ -78,8 +78,8 @@ it('an instance is stopped from the page of its job, once that is confirmed', as
   await tab.seeText('Stop the instance?', 'dialog');
   await tab.click('Stop it', 'dialog');
   await tab.seeText('stop_instance', '.badges');
-  const [job] = await queue.getJobs({ type: 'stop_instance' });
-  expect(job?.payload).toMatchObject({ instanceId: 'gpu-stop' });
+  const { jobs } = await queue.getJobs({ type: 'stop_instance' });
+  expect(jobs[0]?.payload).toMatchObject({ instanceId: 'gpu-stop' });
 });
 
 it('what a job holds goes onto the clipboard', async () => {

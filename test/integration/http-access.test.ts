@@ -68,7 +68,7 @@ test('every route says in the OpenAPI document which role it needs', () => {
   for (const { role } of routes) expect([...ROLES, 'open']).toContain(role);
   const open = routes.filter(({ role }) => role === 'open').map(({ path }) => path);
   expect(open.sort()).toEqual([
-    ...['/.well-known/webhooks.json', '/callbacks/instances/{id}'],
+    ...['/.well-known/webhooks.json', '/callbacks/instances/{id}', '/leases/{id}'],
     ...['/livez', '/openapi.json', '/readyz'],
   ]);
 });

@@ -224,6 +224,7 @@ const CALLS: [
   ['/api/v1/instances/keeper/used', { method: 'POST' }],
   ['/api/v1/instances/keeper/delete', { body: {} }],
   ['/callbacks/instances/keeper?token=x', { method: 'POST' }],
+  ['/leases/keeper?token=x'],
   ['/api/v1/machines'],
   ['/api/v1/machines/job'],
   ['/api/v1/machines/create_instance'],

@@ -156,7 +156,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 function workerOf(queue: JobQueueService, options: FleetWorkerOptions): JobWorkerService {
   const { provider, pollIntervalMs, ownPollsPerSecond, settleDelayMs, maxInstances, maxGpus, ...rest } =
     options;
-  const { webhooks: delivery, capacityPollMs, probeGuard, ...own } = rest;
+  const { webhooks: delivery, capacityPollMs, probeGuard, lease, ...own } = rest;
   const worker = new JobWorkerService(queue, own);
   const instances = {
     capacityPollMs,
@@ -166,6 +166,7 @@ function workerOf(queue: JobQueueService, options: FleetWorkerOptions): JobWorke
     maxInstances,
     maxGpus,
     probeGuard,
+    lease,
   };
   if (provider) worker.use(gpuInstances({ provider, ...defined(instances) }));
   if (delivery) worker.use(webhooks(delivery));

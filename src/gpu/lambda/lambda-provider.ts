@@ -112,6 +112,7 @@ export class LambdaProvider implements GpuProvider {
     spot: false,
     exactNameLookup: false,
     maxNameLength: 64,
+    startScript: { needsShebang: true },
   };
   readonly #api: ProviderApi;
   readonly #sshKeyName: string;

@@ -9,6 +9,7 @@ import { readAtMost } from '../api/provider-api.js';
 import { retryAfterOf, SimulatedLimits } from './call-limits.js';
 import { type FaultInput, Faults, type FaultTarget } from './faults.js';
 import { type LedgerEntry, SimulatedInstances, type SimulatorTimings } from './instances.js';
+import { StartScripts } from './start-scripts.js';
 import {
   type Answer,
   ok,
@@ -38,6 +39,8 @@ export interface SimulatorOptions {
   timings?: Partial<SimulatorTimings>;
   /** Requests beyond these are refused with 429, as the provider does it: `{ all: { max: 1, perMs: 1000 } }`. Defaults to none. */
   rateLimits?: CallRates;
+  /** Whether start scripts of instances are really run, on this machine and in its network. Defaults to false. */
+  runScripts?: boolean;
   logger?: Logger;
 }
 
@@ -60,6 +63,7 @@ export class Simulator implements AsyncDisposable {
   readonly requests: RequestLog;
   readonly #instances: SimulatedInstances;
   readonly #wire: SimulatedWire;
+  readonly #scripts: StartScripts | undefined;
   readonly #log: RequestRecord[] = [];
   readonly #counts = new Map<string, number>();
   readonly #logger: Logger;
@@ -76,6 +80,7 @@ export class Simulator implements AsyncDisposable {
     this.apiKey = apiKey;
     this.#instances = new SimulatedInstances(timings);
     this.#wire = wireOf(this.#instances, this.faults);
+    if (options.runScripts) this.#scripts = new StartScripts(this.#instances, apiKey);
     this.faults.lack(this.#wire.lacks ?? []);
     this.#logger = logger;
     const refused = () => this.#refused;
@@ -134,6 +139,7 @@ export class Simulator implements AsyncDisposable {
   /** Ends every connection, the held-back answers included. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#scripts?.close();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -159,6 +165,7 @@ export class Simulator implements AsyncDisposable {
     const isAuthorised = incoming.headers.authorization === `Bearer ${this.apiKey}`;
     const { refusal, headers } = isAuthorised ? this.#limit(route) : {};
     const reply = refusal ?? (isAuthorised ? await this.#answerWithFaults(record) : refusals.unauthorised);
+    this.#scripts?.followUp();
     if (reply === RESET) incoming.socket.destroy();
     else send(response, headers ? { ...reply, headers: { ...headers, ...reply.headers } } : reply, encode);
   }

@@ -93,17 +93,15 @@ export function createVastProvider(options: VastProviderOptions): VastProvider {
 /** {@link GpuProvider} over Vast.ai's API. It keeps no state: any number may share one account. */
 export class VastProvider implements GpuProvider {
   readonly name = 'vast';
-  readonly capabilities: ProviderCapabilities = {
-    stopStart: true,
-    restart: true,
-    spot: true,
-    exactNameLookup: true,
-    maxNameLength: 256,
-  };
+  readonly capabilities: ProviderCapabilities;
   readonly #api: ProviderApi;
 
   constructor(options: VastProviderOptions) {
     this.#api = new ProviderApi(DIALECT, options);
+    this.capabilities = {
+      ...{ stopStart: true, restart: true, spot: true, exactNameLookup: true, maxNameLength: 256 },
+      startScript: { endCommand: endCommandAt(options.baseUrl ?? DIALECT.defaultBaseUrl) },
+    };
   }
 
   async create(spec: CreateSpec, signal?: AbortSignal): Promise<{ providerInstanceId: string }> {
@@ -112,7 +110,7 @@ export class VastProvider implements GpuProvider {
     const call = { method: 'PUT', path, kind: 'create', schema: vastCreatedSchema } as const;
     const { new_contract: id } = await this.#api.call({
       ...call,
-      secrets: secretsOf(spec.template),
+      secrets: [...secretsOf(spec.template), spec.template.startCommand ?? ''],
       body,
       signal,
     });
@@ -214,4 +212,11 @@ export class VastProvider implements GpuProvider {
   async #put(path: string, body: Record<string, unknown>, signal?: AbortSignal): Promise<void> {
     await this.#api.call({ method: 'PUT', path, kind: 'repeatable', schema: anyAnswer, body, signal });
   }
+}
+
+/** By the id and the key that Vast.ai gives to each container, which may stop itself by it. */
+function endCommandAt(baseUrl: string): string {
+  const url = `"${baseUrl.replace(/\/$/, '')}/api/v0/instances/$CONTAINER_ID/"`;
+  const headers = `-H "Authorization: Bearer $CONTAINER_API_KEY" -H 'Content-Type: application/json'`;
+  return `curl -fsS -m 20 -X PUT ${headers} -d '{"state":"stopped"}' ${url}`;
 }

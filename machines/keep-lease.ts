@@ -1,0 +1,127 @@
+import { assign, setup } from 'xstate';
+import type { KeepLeasePayload, KeepLeaseResult } from '../src/instances/schemas.js';
+import { defined } from '../src/jobs/defined.js';
+import type { JobOutcome } from '../src/jobs/outcome.js';
+import { isGone } from './monitor-instance-context.js';
+import { isProven, type Repeated, readAgain, sinceMs } from './repeated.js';
+import { emptyInput, notProvided, type RunInput } from './run-input.js';
+
+export interface KeepLeaseSettings {
+  /** Pause between two reads of an instance that seems to be gone. Defaults to 2 seconds. */
+  verifyIntervalMs?: number;
+  /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
+  settleMs?: number;
+}
+
+export interface KeepLeaseCheckpoint {
+  /** ISO time of the first run. */
+  since: string;
+  absent?: Repeated;
+}
+
+export interface KeepLeaseContext {
+  input: RunInput<KeepLeasePayload>;
+  checkpoint: KeepLeaseCheckpoint;
+  outcome: JobOutcome;
+}
+
+type Read = { read: { status: string } | null };
+const read = ({ event }: { event: { output: Read['read'] } }): Read => ({ read: event.output });
+const isAway = ({ read: seen }: Read) => isGone(seen && { ...seen, healthy: false });
+
+/** A lease is renewed so often in its time. */
+const RENEWALS = 3;
+
+function contextOf(input: RunInput<KeepLeasePayload> | undefined): KeepLeaseContext {
+  const given = input ?? emptyInput<KeepLeasePayload>();
+  const checkpoint = (given.checkpoint as KeepLeaseCheckpoint | null | undefined) ?? { since: given.now };
+  return { input: given, checkpoint, outcome: { kind: 'snoozed', delayMs: 0 } };
+}
+
+function noted({ checkpoint: { since, absent }, input }: KeepLeaseContext, seen: Read): KeepLeaseCheckpoint {
+  return { since, ...defined({ absent: isAway(seen) ? readAgain(absent, input.now) : undefined }) };
+}
+
+function endedOutcome({ input, checkpoint }: KeepLeaseContext): JobOutcome {
+  const { novitaInstanceId } = input.payload;
+  const result: KeepLeaseResult = { novitaInstanceId, keptForMs: sinceMs(checkpoint.since, input.now) };
+  return { kind: 'completed', result };
+}
+
+/**
+ * Keeps the lease of an instance for as long as there is the instance: each run renews it, by the record that it writes. A read that fails says
+ * nothing about the instance, and renews the lease too.
+ */
+export function keepLeaseChart({ verifyIntervalMs = 2_000, settleMs = 10_000 }: KeepLeaseSettings = {}) {
+  const note = { type: 'noteRead', params: read } as const;
+  return setup({
+    types: {
+      context: {} as KeepLeaseContext,
+      input: {} as RunInput<KeepLeasePayload>,
+      output: {} as JobOutcome,
+    },
+    actors: { readInstance: notProvided<Read['read'], { jobId: string; novitaInstanceId: string }>() },
+    guards: {
+      provenGone: ({ context }, seen: Read) =>
+        isAway(seen) &&
+        isProven(readAgain(context.checkpoint.absent, context.input.now), context.input.now, settleMs),
+      isAway: (_, seen: Read) => isAway(seen),
+    },
+    actions: {
+      noteRead: assign(({ context }, seen: Read) => ({ checkpoint: noted(context, seen) })),
+      noteEnded: assign(({ context }) => ({ outcome: endedOutcome(context) })),
+      snoozeUntilRenewal: assign(({ context: { input, checkpoint } }) => ({
+        outcome: {
+          kind: 'snoozed',
+          delayMs: (input.payload.leaseMs ?? 0) / RENEWALS,
+          checkpoint,
+        } as JobOutcome,
+      })),
+      snoozeUntilVerified: assign(({ context: { input, checkpoint } }) => {
+        const delayMs = Math.min(verifyIntervalMs, (input.payload.leaseMs ?? 0) / RENEWALS);
+        return { outcome: { kind: 'snoozed', delayMs, checkpoint } as JobOutcome };
+      }),
+    },
+  }).createMachine({
+    id: 'keep_lease',
+    version: '1',
+    description: 'Renews the lease of an instance until that is gone.',
+    context: ({ input }) => contextOf(input),
+    initial: 'reading',
+    output: ({ context }) => context.outcome,
+    states: {
+      reading: {
+        description: 'Asks the provider whether there is still the instance.',
+        invoke: {
+          src: 'readInstance',
+          input: ({ context: { input } }) => ({
+            jobId: input.jobId,
+            novitaInstanceId: input.payload.novitaInstanceId,
+          }),
+          onDone: [
+            {
+              guard: { type: 'provenGone', params: read },
+              target: 'completed',
+              actions: [note, 'noteEnded'],
+            },
+            {
+              guard: { type: 'isAway', params: read },
+              target: 'snoozed',
+              actions: [note, 'snoozeUntilVerified'],
+            },
+            { target: 'snoozed', actions: [note, 'snoozeUntilRenewal'] },
+          ],
+          onError: { target: 'snoozed', actions: 'snoozeUntilRenewal' },
+        },
+      },
+      completed: { type: 'final', description: 'The instance is gone.' },
+      snoozed: {
+        type: 'final',
+        description: 'The lease is renewed; the job hibernates until the next renewal.',
+      },
+    },
+  });
+}
+
+/** The chart of `keep_lease` with its default settings. */
+export const keepLeaseMachine = keepLeaseChart();
