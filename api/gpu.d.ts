@@ -1,10 +1,12 @@
-export { A as ApiCall, b as ApiDialect, c as ApiErrors, d as ApiErrorsOptions, C as CallKind, F as Fault, e as FaultInput, f as FaultKind, g as Faults, L as LedgerAction, h as LedgerEntry, i as ProvenClass, j as ProviderApi, P as ProviderApiOptions, k as ProviderError, l as ProviderErrorClass, R as RequestLog, m as RequestRecord, a as Simulator, S as SimulatorOptions, n as SimulatorTimings } from './shared/simulator.js';
-import { G as GpuProvider, P as ProviderCapabilities } from './shared/provider.js';
-export { B as BillingMode, C as CreateSpec, I as Instance, b as InstanceStatus, a as Offer, O as OfferQuery, S as StartScript, T as Template } from './shared/provider.js';
+export { ApiCall, ApiDialect, ApiErrors, ApiErrorsOptions, CallKind, CallRates, Fault, FaultInput, FaultKind, Faults, GivenCallRates, LedgerAction, LedgerEntry, Operation, Operations, ProvenClass, ProviderApi, ProviderApiOptions, ProviderError, ProviderErrorClass, PublishedRates, RequestLog, RequestRecord, Simulator, SimulatorOptions, SimulatorTimings } from './shared/simulator.js';
+import { GpuProvider, ProviderCapabilities } from './shared/provider.js';
+export { BillingMode, CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, StartScript, Template } from './shared/provider.js';
 import { Logger } from './jetfleet.js';
 export { NovitaProvider, NovitaProviderOptions, createNovitaProvider, startSimulator } from './gpu/novita.js';
 import 'zod';
 import './shared/errors.js';
+import './shared/shown-limit.js';
+import './shared/vocabulary.js';
 
 /** Several providers as one. Ids of instances begin with the name of their provider: `runpod:7h9k2m4n6p`. */
 interface CombinedProvider extends GpuProvider {
@@ -38,7 +40,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 declare const PROVIDER_NAMES: readonly string[];
 /**
  * The providers that the environment names: `JETFLEET_PROVIDER`, one or several with commas, with `NOVITA_API_KEY`, `RUNPOD_API_KEY`, `LAMBDA_API_KEY` or
- * `VAST_API_KEY`, and `..._API_BASE_URL` for another address. Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
+ * `VAST_API_KEY`, `..._API_BASE_URL` for another address, `..._ACCOUNT` for the name of the account among limits, and `..._RATE_LIMITS` for other limits than
+ * the published ones (`create=1/12s, all=none`, or `none`). Without `JETFLEET_PROVIDER` a `NOVITA_API_KEY` names Novita.
  * @throws ValidationError `JETFLEET_OPTION_INVALID` that says what is missing; ProviderError for a value that cannot be used
  */
 declare function providersFromEnvironment(env: Environment, logger?: Logger): GpuProvider[];

@@ -1,4 +1,4 @@
-import { aJ as TakenEdge, c as JobQueueService, aK as WorkerInfo, aL as InspectionRecord } from './shared/job-queue-service.js';
+import { TakenEdge, EngineQueue, WorkerInfo, InspectionRecord } from './shared/job-queue-service.js';
 import { FlowStatus } from './jetfleet.js';
 import { AnyStateMachine } from 'xstate';
 import '@standard-schema/spec';
@@ -149,14 +149,14 @@ interface ChartSvgOptions {
 declare function chartToSvg(chart: Chart, options?: ChartSvgOptions): Promise<string>;
 
 /** Every worker that answers within two seconds, by name. */
-declare function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]>;
+declare function listWorkers(queue: EngineQueue): Promise<WorkerInfo[]>;
 /**
  * Tells a worker to take no more jobs, while those that it runs go on; or, with `false`, to take them again. It does
  * nothing where there is no worker of this name, while it is starting, or where it obeys no orders (`remoteDrain: false`).
  * @param options.forMs after so long the worker takes jobs again by itself: 1 ms to 24 hours. Defaults to one hour
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-declare function drainWorker(queue: JobQueueService, name: string, drain?: boolean, options?: {
+declare function drainWorker(queue: EngineQueue, name: string, drain?: boolean, options?: {
     forMs?: number;
 }): Promise<void>;
 /** A running watch. */
@@ -171,7 +171,7 @@ interface Watch extends AsyncDisposable {
  * @throws ValidationError `JETFLEET_OPTION_INVALID`, `JETFLEET_ID_INVALID`
  * @param onRecord what it throws, or rejects with, is logged and counted in `queue.callbackFailures`
  */
-declare function watchMachines(queue: JobQueueService, options: {
+declare function watchMachines(queue: EngineQueue, options: {
     jobId?: string;
 }, onRecord: (record: InspectionRecord) => unknown): Promise<Watch>;
 
@@ -225,7 +225,7 @@ interface FleetWatch extends Watch {
  * @param onPicture what it throws, or rejects with, is logged and counted in `queue.callbackFailures`
  * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
-declare function watchFleet(queue: JobQueueService, options: {
+declare function watchFleet(queue: EngineQueue, options: {
     everyMs?: number;
 }, onPicture: (picture: FleetPicture) => unknown): Promise<FleetWatch>;
 
@@ -254,13 +254,13 @@ declare function builtInCharts(): KnownChart[];
  * The charts that come with Jetfleet, and those of the machines that live workers run, each id and version once.
  * @param id only the charts of this id
  */
-declare function listCharts(queue: JobQueueService, id?: string): Promise<KnownChart[]>;
+declare function listCharts(queue: EngineQueue, id?: string): Promise<KnownChart[]>;
 /**
  * One chart by its id, the package's own before those of workers.
  * @throws JetfleetError `JETFLEET_MACHINE_NOT_FOUND` when neither the package nor a live worker has it; BrokerError
  *   `JETFLEET_BROKER_UNREACHABLE` when workers cannot be asked
  */
-declare function findChart(queue: JobQueueService, id: string): Promise<KnownChart>;
+declare function findChart(queue: EngineQueue, id: string): Promise<KnownChart>;
 
 type Json = Record<string, unknown>;
 /**
@@ -272,7 +272,7 @@ declare function machineJson(machine: AnyStateMachine): Json;
 declare function chartToXState(chart: Chart): Json;
 
 interface StatelyInspectorOptions {
-    queue: JobQueueService;
+    queue: EngineQueue;
     /** Defaults to 0: any free port. */
     port?: number;
     /** Defaults to `127.0.0.1`. Whoever reaches another address sees every job: there is no password. */

@@ -1,22 +1,23 @@
 export { NatsConnection } from '@nats-io/transport-node';
-import { P as ProgressOptions, c as JobQueueService, C as Codec } from './shared/job-queue-service.js';
-export { A as AddOptions, d as Added, e as AddedFlow, f as AuditAction, g as AuditEntry, h as AuditFilter, i as AuditPage, B as BatchOptions, j as ChangeOptions, k as ChildEnd, l as CleanupOptions, m as CodecContext, n as CodecField, D as DeadLetterCause, o as DeadLetterCauses, p as DeadLetterFilter, q as DeadLetters, r as DeleteConsumerOptions, s as DrainOptions, t as Drift, E as EndRetention, u as EndedJob, v as EventConsumerLag, w as EventDeadLetter, x as EventFilter, y as EventHandler, z as EventMeta, F as EventOptions, G as EventSubscription, H as Fairness, I as Flow, K as FlowGraph, L as FlowJob, M as FlowJobStatus, N as FlowJobs, O as FlowOptions, Q as FlowStatus, S as FlowTree, U as FollowOptions, V as HistoryCounts, W as HistoryGroup, X as HistoryPoint, a as JobDefinition, Y as JobDefinitionOptions, Z as JobFilter, _ as JobLimit, $ as JobLimits, a0 as JobLog, a1 as JobPage, b as JobQueueOptions, a2 as JobQueueStats, a3 as JobStep, a4 as JobSteps, J as JobTypes, a5 as JsonChange, a6 as LimitFilter, a7 as LimitSettings, a8 as LogLine, a9 as LogOptions, aa as Overlap, ab as Pause, ac as PauseOptions, ad as PauseScope, ae as PermitContext, af as PriorityPolicy, ag as RateLimit, p as RedriveFilter, ah as ReportedProgress, ai as RescheduleOptions, aj as ResumeOptions, ak as Resumed, al as Retention, am as RetryAllOptions, an as RetryOptions, ao as RetryPolicy, R as RunDefaults, ap as RunNowOptions, aq as Schedule, ar as ScheduleOptions, as as ScheduleRun, at as Schedules, au as SealedValue, av as SendSignalOptions, aw as SentSignal, ax as ShownLimit, ay as ShownPermit, az as StatsHistory, aA as StatsHistoryOptions, aB as StatusCounts, aC as StreamedChunk, aD as TopologyReport, T as TypedRecord, aE as WaitOptions, aF as defineJob, aG as formatDrift, aH as isSealed, aI as retryDelayMs } from './shared/job-queue-service.js';
+import { ProgressOptions, EngineQueue, Codec } from './shared/job-queue-service.js';
+export { AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, ChangeOptions, ChildEnd, CleanupOptions, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeadLetters, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLimits, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, Overlap, Pause, PauseOptions, PauseScope, PermitContext, PriorityPolicy, DeadLetterFilter as RedriveFilter, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schedules, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, TopologyReport, TypedRecord, WaitOptions, defineJob, formatDrift, isSealed, retryDelayMs } from './shared/job-queue-service.js';
 import { GpuProvider } from './gpu.js';
-import { A as AddressGuardOptions } from './shared/webhook-client.js';
+import { AddressGuardOptions } from './shared/webhook-client.js';
 import { WebhookClientOptions } from './webhooks.js';
-import { W as WorkerExtension, c as WorkerHooks } from './shared/job-worker-service.js';
-export { A as ANY, d as AutoStopOptions, B as BuiltInPayloads, C as CheckOptions, e as ChildJob, f as ChildrenOptions, g as ClaimedFrom, D as DeleteOptions, E as ExtendLeaseOptions, H as Handled, h as HandlerOptions, I as InspectOptions, i as Installed, j as InstanceAddress, k as Instances, l as JobContext, m as JobHandler, n as JobProgress, J as JobQueueService, o as JobType, a as JobWorkerOptions, b as JobWorkerService, K as KeepSteps, M as MigrateOptions, O as OrderOptions, S as SettledAttempt, p as ShutdownResult, q as SignalOptions, r as Subjects, s as SweepOptions, T as TypedHandler, t as WEBHOOK_RETRY, u as WatchOptions, v as WorkerHost, w as autoStop, x as checkInstance, y as createInstance, z as deleteInstance, F as extendLease, G as handled, L as keepLease, N as migrateInstance, P as monitorInstance, Q as restartInstance, R as sendWebhook, U as startInstance, V as stopInstance, X as watchInstance } from './shared/job-worker-service.js';
-export { C as CreateInstancePayload, D as DeleteInstancePayload, M as MonitorInstancePayload, O as OnTimeout, c as createInstancePayload, d as deleteInstancePayload, m as monitorInstancePayload } from './shared/schemas.js';
-export { A as AbortReason, B as BrokerError, C as ConflictError, E as ERROR_CODES, c as ErrorCode, a as JetfleetError, d as JobAborted, J as JobErrorInfo, e as JobFailedError, N as NonRetryableError, P as Problem, R as RetryableError, T as TimeoutError, U as UniqueKeyTakenError, V as ValidationError } from './shared/errors.js';
-export { D as DebounceOptions, F as FollowUp, c as JobChange, a as JobOptions, J as JobRecord, K as KeyOf, N as NewJob, b as NextJob, O as OnConflict, P as PastFailure, U as UniqueKey, d as UniqueOptions, W as WaitsFor } from './shared/job-options.js';
+import { WorkerExtension, WorkerHooks } from './shared/job-worker-service.js';
+export { ANY, AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, Instances, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WatchOptions, WorkerHost, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, stopInstance, watchInstance } from './shared/job-worker-service.js';
+export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout, createInstancePayload, deleteInstancePayload, monitorInstancePayload } from './shared/schemas.js';
+export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, JetfleetError, JobAborted, JobErrorInfo, JobFailedError, NonRetryableError, Problem, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError } from './shared/errors.js';
+export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
 import { BreakerPolicy } from './machines.js';
-export { A as AutoStopPayload, C as CheckInstancePayload, a as Completed, b as CompletedWith, E as ExtendLeasePayload, J as JobOutcome, M as MigrateInstancePayload, O as OrderInstancePayload, S as Snoozed, W as WatchEvent, c as WatchInstancePayload, d as WatchPolicy, e as autoStopPayload, f as checkInstancePayload, g as complete, h as extendLeasePayload, m as migrateInstancePayload, o as orderInstancePayload, s as snooze, w as watchInstancePayload } from './shared/worker-lifecycle.js';
-export { J as JobPriority, b as JobState, a as JobStatus, O as OnFailure } from './shared/vocabulary.js';
-import { L as Logger } from './shared/logger.js';
-export { c as createLogger } from './shared/logger.js';
-export { T as TraceContext, b as TracedAdd, c as TracedCall, d as TracedJobs, a as Tracing } from './shared/tracing.js';
-export { S as SendWebhookPayload, s as sendWebhookPayload } from './shared/schemas2.js';
-export { H as Header } from './shared/commit-options.js';
+export { AutoStopPayload, CheckInstancePayload, Completed, CompletedWith, ExtendLeasePayload, JobOutcome, MigrateInstancePayload, OrderInstancePayload, Snoozed, WatchEvent, WatchInstancePayload, WatchPolicy, autoStopPayload, checkInstancePayload, complete, extendLeasePayload, migrateInstancePayload, orderInstancePayload, snooze, watchInstancePayload } from './shared/worker-lifecycle.js';
+export { LimitSettings, RateLimit, ShownLimit, ShownPermit } from './shared/shown-limit.js';
+export { JobPriority, JobState, JobStatus, OnFailure } from './shared/vocabulary.js';
+import { Logger } from './shared/logger.js';
+export { createLogger } from './shared/logger.js';
+export { TraceContext, TracedAdd, TracedCall, TracedJobs, Tracing } from './shared/tracing.js';
+export { SendWebhookPayload, sendWebhookPayload } from './shared/schemas2.js';
+export { Header } from './shared/commit-options.js';
 import '@standard-schema/spec';
 import 'node:http';
 import 'node:https';
@@ -272,7 +273,7 @@ interface Examination {
  * @throws BrokerError `JETFLEET_BROKER_UNREACHABLE`
  * @throws ValidationError `JETFLEET_OPTION_INVALID` when `monitorUrl` is no monitoring page, or `graceMs` no number
  */
-declare function examine(queue: JobQueueService, options?: DoctorOptions): Promise<Examination>;
+declare function examine(queue: EngineQueue, options?: DoctorOptions): Promise<Examination>;
 
 /** What the address of a callback for a job ends with: who knows it may have this job look, and nothing else. */
 declare function callbackToken(secret: string, jobId: string): string;
@@ -300,6 +301,8 @@ interface GpuInstancesOptions extends RentalLimits {
     provider: GpuProvider | readonly GpuProvider[];
     /** How long an offer that refused is tried after all others, by every worker, in milliseconds. Defaults to 300,000. */
     avoidRefusedMs?: number;
+    /** How often a job asks again that waits for capacity, in milliseconds: one of all jobs that wait for the same. Defaults to 30,000. */
+    capacityPollMs?: number;
     /** Pause between two polls of an instance, in milliseconds. Defaults to 10,000. */
     pollIntervalMs?: number;
     /**

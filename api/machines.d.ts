@@ -1,13 +1,13 @@
 import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } from './jetfleet.js';
-export { a as CreateInstanceResult, b as DeleteInstanceResult, e as MonitorInstanceResult } from './shared/schemas.js';
-import { D as Delivery } from './shared/schemas2.js';
+export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/schemas.js';
+import { Delivery } from './shared/schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
 import { JobErrorInfo } from './jetfleet.js';
 import * as xstate from 'xstate';
 import { AnyActorLogic, SnapshotFrom } from 'xstate';
-import { R as RunInput, T as Thrown, P as PortAnswer, i as ExtendLeaseResult, K as KeepLeasePayload } from './shared/worker-lifecycle.js';
+import { RunInput, Thrown, PortAnswer, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy, ExtendLeaseResult, KeepLeasePayload } from './shared/worker-lifecycle.js';
 import { AutoStopPayload, JobOutcome, OrderInstancePayload, Completed, Snoozed, CheckInstancePayload, ExtendLeasePayload, MigrateInstancePayload, WatchEvent, WatchInstancePayload } from './jetfleet.js';
-export { j as BreakerEvent, k as BreakerFacts, B as BreakerPolicy, l as BreakerSnapshot, n as BreakerState, D as DEFAULT_BREAKER_POLICY, p as DisabledBy, H as HEALTHY, q as WorkerLifecycleContext, r as WorkerLifecycleEvent, t as WorkerLifecycleState, u as breakerAfter, v as endpointBreakerMachine, x as workerLifecycleMachine } from './shared/worker-lifecycle.js';
+export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, workerLifecycleMachine } from './shared/worker-lifecycle.js';
 import { JobState } from './jetfleet.js';
 import 'zod';
 import './shared/job-options.js';
@@ -893,10 +893,11 @@ interface Offer {
     /** By which the offer is avoided, in this job and by others. */
     key?: string;
 }
-/** An offer that refused this job. */
+/** An offer that refused this job, or was passed over since its turn comes later. */
 interface RefusedOffer {
     offer: Offer;
     error: JobErrorInfo;
+    turnInMs?: number | undefined;
 }
 interface FoundInstance {
     id: string;
@@ -915,6 +916,10 @@ interface CreateInstanceContext {
     found: string[];
     created?: string;
     error?: JobErrorInfo;
+    /** Nothing was sent: the job waits for its turn among the calls of the account. */
+    waitMs?: number;
+    /** How long a job waits that waits for capacity, before it asks again. */
+    capacityPollMs: number;
 }
 
 interface CreateInstanceSettings {
@@ -924,10 +929,13 @@ interface CreateInstanceSettings {
     maxLookUps?: number;
     /** How many creates one attempt may send while their outcomes stay unknown. Defaults to 3. */
     maxCreates?: number;
+    /** How often a job asks again that waits for capacity. Defaults to 30,000 ms. */
+    capacityPollMs?: number;
 }
 /** The defaults of {@link CreateInstanceSettings}. */
 declare const DEFAULT_SETTLE_DELAY_MS = 2000;
 declare const MAX_LOOK_UPS = 5;
+declare const DEFAULT_CAPACITY_POLL_MS = 30000;
 type Found$1 = {
     found: FoundInstance[];
 };
@@ -956,6 +964,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>> | undefined;
 }, {
     src: "createInstance";
@@ -966,6 +975,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>;
     id: string | undefined;
 } | {
@@ -1022,13 +1032,22 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     type: "saveOffers";
     params: Offers;
 } | {
+    type: "saveOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "saveRefusal";
     params: Thrown;
 } | {
     type: "saveUnreadable";
     params: Thrown;
+} | {
+    type: "saveWait";
+    params: Thrown;
 }, {
     type: "canTryNextOffer";
+    params: Thrown;
+} | {
+    type: "comesLater";
     params: Thrown;
 } | {
     type: "createdTooOften";
@@ -1049,6 +1068,12 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     type: "isAmbiguous";
     params: Thrown;
 } | {
+    type: "isLeftToWait";
+    params: Thrown;
+} | {
+    type: "isOver";
+    params: unknown;
+} | {
     type: "mayHaveRented";
     params: unknown;
 } | {
@@ -1057,7 +1082,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
 } | {
     type: "needsOffers";
     params: unknown;
-}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling" | "waitingForTurn", string, RunInput<{
     instanceId: string;
     name: string;
     productName: string;
@@ -1074,11 +1099,36 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     placement?: "cheapest" | "fastest" | "ordered" | undefined;
     maxPricePerHour?: number | undefined;
     offerTimeoutMs?: number | undefined;
+    watch?: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+    } | undefined;
     lease?: {
         ms: number;
         endUrl?: string | undefined;
     } | undefined;
     avoid?: string[] | undefined;
+    deadline?: string | undefined;
+    waitForCapacityUntil?: string | undefined;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1095,6 +1145,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
         readonly lookingUp: {};
         readonly settling: {};
         readonly creating: {};
+        readonly waitingForTurn: {};
         readonly completed: {};
         readonly failed: {};
     };
@@ -1118,6 +1169,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>> | undefined;
 }, {
     src: "createInstance";
@@ -1128,6 +1180,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         instanceName: string;
         offer: Offer;
         refused: RefusedOffer[];
+        isLast: boolean;
     }>;
     id: string | undefined;
 } | {
@@ -1184,13 +1237,22 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     type: "saveOffers";
     params: Offers;
 } | {
+    type: "saveOverdue";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "saveRefusal";
     params: Thrown;
 } | {
     type: "saveUnreadable";
     params: Thrown;
+} | {
+    type: "saveWait";
+    params: Thrown;
 }, {
     type: "canTryNextOffer";
+    params: Thrown;
+} | {
+    type: "comesLater";
     params: Thrown;
 } | {
     type: "createdTooOften";
@@ -1211,6 +1273,12 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     type: "isAmbiguous";
     params: Thrown;
 } | {
+    type: "isLeftToWait";
+    params: Thrown;
+} | {
+    type: "isOver";
+    params: unknown;
+} | {
     type: "mayHaveRented";
     params: unknown;
 } | {
@@ -1219,7 +1287,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
 } | {
     type: "needsOffers";
     params: unknown;
-}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling", string, RunInput<{
+}, "settleDelay", "completed" | "creating" | "deciding" | "failed" | "lookingUp" | "recordingIntent" | "resolvingOffers" | "settling" | "waitingForTurn", string, RunInput<{
     instanceId: string;
     name: string;
     productName: string;
@@ -1236,11 +1304,36 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     placement?: "cheapest" | "fastest" | "ordered" | undefined;
     maxPricePerHour?: number | undefined;
     offerTimeoutMs?: number | undefined;
+    watch?: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+    } | undefined;
     lease?: {
         ms: number;
         endUrl?: string | undefined;
     } | undefined;
     avoid?: string[] | undefined;
+    deadline?: string | undefined;
+    waitForCapacityUntil?: string | undefined;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1257,6 +1350,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
         readonly lookingUp: {};
         readonly settling: {};
         readonly creating: {};
+        readonly waitingForTurn: {};
         readonly completed: {};
         readonly failed: {};
     };
@@ -1439,6 +1533,106 @@ declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, 
     };
 }, xstate.MetaObject>;
 
+declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
+/** One chart for each endpoint of webhooks. */
+declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
+    type: 'SUCCEEDED';
+    at: string;
+} | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+} | {
+    type: 'GONE';
+    at: string;
+    error: string;
+} | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+}, {}, never, {
+    type: "disable";
+    params: {
+        at: string;
+        by: DisabledBy;
+        reason?: string | undefined;
+    };
+} | {
+    type: "forget";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteFailure";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "noteProbe";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "rest";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+}, {
+    type: "isHopeless";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "isOneTooMany";
+    params: unknown;
+} | {
+    type: "isProbeLost";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "isRested";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+}, never, {}, string, {
+    policy?: BreakerPolicy;
+}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: string;
+    states: {
+        readonly closed: {};
+        readonly open: {};
+        readonly halfOpen: {};
+        readonly disabled?: {} | undefined;
+    };
+}, xstate.MetaObject>;
+declare const breakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
+
 interface ExtendLeaseContext {
     input: RunInput<ExtendLeasePayload>;
     /** The lease as it is to be; written before it is sent, so that a repetition does not extend it twice. */
@@ -1538,6 +1732,7 @@ interface JobMachineInput {
     timeoutMs?: number;
     checkpoint?: unknown;
     webhookUrl?: string;
+    tags?: readonly string[];
 }
 interface JobMachineContext extends JobMachineInput {
     /** How the last run ended by itself; absent after a timeout, a cancellation or a lost lease. */
@@ -2088,6 +2283,9 @@ declare function migrateInstanceChart(settings?: OrderInstanceSettings): xstate.
     type: "snoozeUntilRead";
     params: xstate.NonReducibleUnknown;
 }, {
+    type: "cannotNow";
+    params: Thrown;
+} | {
     type: "goneAndReplaced";
     params: Read$1;
 } | {
@@ -2111,9 +2309,6 @@ declare function migrateInstanceChart(settings?: OrderInstanceSettings): xstate.
 } | {
     type: "isUnable";
     params: Read$1;
-} | {
-    type: "lacksCapacity";
-    params: Thrown;
 } | {
     type: "mustSend";
     params: Read$1;
@@ -2268,6 +2463,9 @@ declare const migrateInstanceMachine: xstate.StateMachine<MigrateInstanceContext
     type: "snoozeUntilRead";
     params: xstate.NonReducibleUnknown;
 }, {
+    type: "cannotNow";
+    params: Thrown;
+} | {
     type: "goneAndReplaced";
     params: Read$1;
 } | {
@@ -2291,9 +2489,6 @@ declare const migrateInstanceMachine: xstate.StateMachine<MigrateInstanceContext
 } | {
     type: "isUnable";
     params: Read$1;
-} | {
-    type: "lacksCapacity";
-    params: Thrown;
 } | {
     type: "mustSend";
     params: Read$1;
@@ -2575,14 +2770,68 @@ declare function monitorInstanceChart(settings?: MonitorInstanceSettings): xstat
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        } | undefined;
         lease?: {
             ms: number;
             endUrl?: string | undefined;
         } | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | undefined;
+        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
+    } | undefined;
+    nextOptions?: {
+        maxAttempts?: number | undefined;
+        timeoutMs?: number | undefined;
+        tags?: string[] | undefined;
+    } | undefined;
+    watch?: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        createJobId?: string | undefined;
     } | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
@@ -2746,14 +2995,68 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        } | undefined;
         lease?: {
             ms: number;
             endUrl?: string | undefined;
         } | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | undefined;
+        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
+    } | undefined;
+    nextOptions?: {
+        maxAttempts?: number | undefined;
+        timeoutMs?: number | undefined;
+        tags?: string[] | undefined;
+    } | undefined;
+    watch?: {
+        webhookUrl?: string | undefined;
+        on?: {
+            deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+        } | undefined;
+        health?: {
+            ports?: number[] | undefined;
+            path?: string | undefined;
+            expectStatus?: number | undefined;
+            probeTimeoutMs?: number | undefined;
+            failures?: number | undefined;
+        } | undefined;
+        minIntervalMs?: number | undefined;
+        maxIntervalMs?: number | undefined;
+        priceIntervalMs?: number | undefined;
+        pricePerHour?: number | undefined;
+        reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        createJobId?: string | undefined;
     } | undefined;
 }>, Completed<unknown> | Snoozed<unknown> | {
     kind: 'failed';
@@ -2775,6 +3078,106 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         readonly failed: {};
     };
 }, xstate.MetaObject>;
+
+declare const DEFAULT_PROVIDER_POLICY: BreakerPolicy;
+/** One chart for each provider, for what all of its regions share, and one for each of its regions. */
+declare const providerBreakerMachine: xstate.StateMachine<BreakerContext, {
+    type: 'SUCCEEDED';
+    at: string;
+} | {
+    type: 'FAILED';
+    at: string;
+    error: string;
+} | {
+    type: 'GONE';
+    at: string;
+    error: string;
+} | {
+    type: 'PROBE';
+    at: string;
+} | {
+    type: 'DISABLE';
+    at: string;
+    reason?: string | undefined;
+} | {
+    type: 'ENABLE';
+    at: string;
+}, {}, never, {
+    type: "disable";
+    params: {
+        at: string;
+        by: DisabledBy;
+        reason?: string | undefined;
+    };
+} | {
+    type: "forget";
+    params: xstate.NonReducibleUnknown;
+} | {
+    type: "noteFailure";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "noteProbe";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "rest";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+}, {
+    type: "isHopeless";
+    params: {
+        event: {
+            type: 'FAILED';
+            at: string;
+            error: string;
+        };
+    };
+} | {
+    type: "isOneTooMany";
+    params: unknown;
+} | {
+    type: "isProbeLost";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+} | {
+    type: "isRested";
+    params: {
+        event: {
+            type: 'PROBE';
+            at: string;
+        };
+    };
+}, never, {}, string, {
+    policy?: BreakerPolicy;
+}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
+    id: string;
+    states: {
+        readonly closed: {};
+        readonly open: {};
+        readonly halfOpen: {};
+        readonly disabled?: {} | undefined;
+    };
+}, xstate.MetaObject>;
+declare const providerBreakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
 
 /** The webhook hibernates: its endpoint rests or is disabled, or it is not its turn. */
 interface Parked {
@@ -3200,5 +3603,5 @@ declare const watchInstanceMachine: xstate.StateMachine<WatchInstanceContext, xs
     };
 }, xstate.MetaObject>;
 
-export { DEFAULT_POLL_INTERVAL_MS, DEFAULT_SETTLE_DELAY_MS, Delivery, MAX_LOOK_UPS, RunInput, autoStopMachine, checkInstanceChart, checkInstanceMachine, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endsTheWait, extendLeaseMachine, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, keepLeaseChart, keepLeaseMachine, migrateInstanceChart, migrateInstanceMachine, monitorInstanceChart, monitorInstanceMachine, nextJobState, orderInstanceChart, resolveJobState, restartInstanceMachine, sendWebhookMachine, startInstanceMachine, stopInstanceMachine, timeoutError, timeoutOf, verdictOf, watchInstanceChart, watchInstanceMachine };
+export { BreakerEvent, BreakerPolicy, BreakerSnapshot, BreakerStep, DEFAULT_BREAKER_POLICY, DEFAULT_CAPACITY_POLL_MS, DEFAULT_POLL_INTERVAL_MS, DEFAULT_PROVIDER_POLICY, DEFAULT_SETTLE_DELAY_MS, Delivery, DisabledBy, MAX_LOOK_UPS, RunInput, autoStopMachine, breakerAfter, checkInstanceChart, checkInstanceMachine, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endpointBreakerMachine, endsTheWait, extendLeaseMachine, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, keepLeaseChart, keepLeaseMachine, migrateInstanceChart, migrateInstanceMachine, monitorInstanceChart, monitorInstanceMachine, nextJobState, orderInstanceChart, providerBreakerAfter, providerBreakerMachine, resolveJobState, restartInstanceMachine, sendWebhookMachine, startInstanceMachine, stopInstanceMachine, timeoutError, timeoutOf, verdictOf, watchInstanceChart, watchInstanceMachine };
 export type { AutoStopCheckpoint, AutoStopContext, CheckCheckpoint, CheckInstanceContext, CheckInstanceSettings, CheckedInstance, CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, ExtendLeaseContext, FoundInstance, InstanceCheck, InstanceOrder, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, KeepLeaseCheckpoint, KeepLeaseContext, KeepLeaseSettings, LeaseNews, MigrateCheckpoint, MigrateInstanceContext, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, OrderActorInput, OrderCheckpoint, OrderInstanceContext, OrderInstanceSettings, OrderVerdict, OrderedInstance, Parked, RefusedOffer, Repeated, Replacement, SendWebhookContext, WatchCheckpoint, WatchInstanceContext, WatchInstanceSettings, WatchedInstance };

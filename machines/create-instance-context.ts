@@ -148,8 +148,10 @@ export function outcomeOf(context: CreateInstanceContext): JobOutcome {
     ...(duplicates.length > 0 && { duplicates }),
   };
   const startTime = startTimeOf(context);
+  const { watch: wanted } = input.payload;
+  const watch = wanted && { ...wanted, createJobId: input.jobId };
   const maxWaitTime = maxWaitTimeOf(input.payload, startTime);
-  const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout };
+  const monitored = { instanceId, novitaInstanceId, startTime, maxWaitTime, webhookUrl, onTimeout, watch };
   const next = nextOfferOf(input, startTime, rentedOffer(context));
   const payload = defined({ ...monitored, ...next });
   const deletes = duplicates.map((id, index) => ({

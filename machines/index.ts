@@ -6,6 +6,8 @@ export type {
   MonitorInstanceResult,
 } from '../src/instances/schemas.js';
 export type { Delivery } from '../src/webhooks/schemas.js';
+export { autoStopMachine } from './auto-stop.js';
+export type { AutoStopCheckpoint, AutoStopContext, LeaseNews } from './auto-stop-context.js';
 export type {
   BreakerEvent,
   BreakerFacts,
@@ -16,8 +18,6 @@ export type {
   DisabledBy,
 } from './breaker.js';
 export { HEALTHY } from './breaker.js';
-export { autoStopMachine } from './auto-stop.js';
-export type { AutoStopCheckpoint, AutoStopContext, LeaseNews } from './auto-stop-context.js';
 export type { CheckInstanceSettings } from './check-instance.js';
 export { checkInstanceChart, checkInstanceMachine } from './check-instance.js';
 export type { CheckCheckpoint, CheckedInstance, CheckInstanceContext } from './check-instance-context.js';
@@ -57,11 +57,6 @@ export type {
   MonitorInstanceContext,
 } from './monitor-instance-context.js';
 export { endsTheWait, isBroken, isGone } from './monitor-instance-context.js';
-export {
-  DEFAULT_PROVIDER_POLICY,
-  providerBreakerAfter,
-  providerBreakerMachine,
-} from './provider-breaker.js';
 export type { OrderActorInput, OrderInstanceSettings } from './order-instance.js';
 export {
   orderInstanceChart,
@@ -77,6 +72,11 @@ export type {
   OrderVerdict,
 } from './order-instance-context.js';
 export { verdictOf } from './order-instance-context.js';
+export {
+  DEFAULT_PROVIDER_POLICY,
+  providerBreakerAfter,
+  providerBreakerMachine,
+} from './provider-breaker.js';
 export type { Repeated } from './repeated.js';
 export type { RunInput } from './run-input.js';
 export type { Parked, SendWebhookContext } from './send-webhook.js';

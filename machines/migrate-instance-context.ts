@@ -33,9 +33,12 @@ export function isReplacedWhenGone(context: MigrateInstanceContext): boolean {
   return choiceOf(context) !== 'provider';
 }
 
-/** The provider can move it, but nowhere has capacity. */
+/** The provider can move it, but nowhere has capacity, or it moves none that still runs: one whose end is announced cannot wait for that. */
 export function isReplacedAfter(context: MigrateInstanceContext, error: unknown): boolean {
-  return choiceOf(context) === undefined && toJobError(error).code === 'JETFLEET_PROVIDER_CAPACITY';
+  if (choiceOf(context) !== undefined) return false;
+  const { code } = toJobError(error);
+  const isRunning = context.checkpoint.lastStatus === 'running';
+  return code === 'JETFLEET_PROVIDER_CAPACITY' || (code === 'JETFLEET_PROVIDER_CONFLICT' && isRunning);
 }
 
 export function migratedOutcome({ checkpoint, input }: MigrateInstanceContext): JobOutcome {

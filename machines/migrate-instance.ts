@@ -79,7 +79,7 @@ export function migrateInstanceChart(settings: OrderInstanceSettings = {}) {
         seen !== null && verdictOf('migrate', context, seen, settleMs) === 'send',
       overdue: ({ context }) => isOverdue(context),
       isNotOurs: (_, { error }: Thrown) => isNotOurs(error),
-      lacksCapacity: ({ context }, { error }: Thrown) => isReplacedAfter(context, error),
+      cannotNow: ({ context }, { error }: Thrown) => isReplacedAfter(context, error),
       isFinal: (_, { error }: Thrown) => isFinal(error),
       replacementRuns: (_, { replacement: each }: Replaced) => each.state === 'running',
       replacementFailed: (_, { replacement: each }: Replaced) => each.state === 'failed',
@@ -166,7 +166,7 @@ export function migrateInstanceChart(settings: OrderInstanceSettings = {}) {
           onDone: { target: 'snoozed', actions: ['noteAccepted', 'snoozeUntilRead'] },
           onError: [
             onNotOurs,
-            { guard: { type: 'lacksCapacity', params: thrown }, target: 'replacing' },
+            { guard: { type: 'cannotNow', params: thrown }, target: 'replacing' },
             {
               guard: { type: 'isFinal', params: thrown },
               target: 'failed',

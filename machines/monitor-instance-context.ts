@@ -169,9 +169,11 @@ export function actorInput(context: MonitorInstanceContext): MonitorActorInput {
 }
 
 export function readyOutcome({ input, elapsedMs }: MonitorInstanceContext): JobOutcome {
-  const { novitaInstanceId } = input.payload;
+  const { instanceId, novitaInstanceId, watch } = input.payload;
   const result: MonitorInstanceResult = { novitaInstanceId, status: 'running', elapsedTime: elapsedMs };
-  return { kind: 'completed', result };
+  if (!watch) return { kind: 'completed', result };
+  const payload = { ...watch, instanceId, novitaInstanceId };
+  return { kind: 'completed', result, next: [{ type: 'watch_instance', idSuffix: 'watch', payload }] };
 }
 
 export function failure(code: JobErrorInfo['code'], message: string): JobOutcome {

@@ -3,7 +3,6 @@
 import { Instances } from './instances/instances.js';
 import { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
 import { ownersToKeep } from './instances/kept-owners.js';
-import { listProviders, type ShownProvider } from './instances/provider-health.js';
 import {
   autoStop,
   checkInstance,
@@ -15,6 +14,7 @@ import {
   stopInstance,
   watchInstance,
 } from './instances/lifecycle-jobs.js';
+import { listProviders, type ShownProvider } from './instances/provider-health.js';
 import type { JobDefinition } from './jobs/define-job.js';
 import type { JobOptions, NewJob } from './jobs/job-options.js';
 import type { JobPriority } from './jobs/vocabulary.js';

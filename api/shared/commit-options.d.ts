@@ -117,5 +117,5 @@ interface CommitLogOptions {
 /** When the server flushes a write to disk: before it confirms it, or every so often. */
 type ServerSync = 'always' | 'periodic';
 
-export { Header as H };
-export type { Appended as A, CommitLogOptions as C, ReadLast as R, ServerSync as S, HeaderReader as a, Append as b, HeaderList as c };
+export { Header };
+export type { Append, Appended, CommitLogOptions, HeaderList, HeaderReader, ReadLast, ServerSync };

@@ -1,5 +1,5 @@
-import { J as JobErrorInfo } from './errors.js';
-import { J as JobPriority, a as JobStatus, b as JobState } from './vocabulary.js';
+import { JobErrorInfo } from './errors.js';
+import { JobPriority, JobStatus, JobState } from './vocabulary.js';
 
 type AnyPayload = any;
 /** A text, or what makes one of a payload. Never asynchronous. */
@@ -255,4 +255,4 @@ type NextJob = Omit<FollowUp, 'id' | 'priority'> & {
     priority?: FollowUp['priority'];
 };
 
-export type { DebounceOptions as D, FollowUp as F, JobRecord as J, KeyOf as K, NewJob as N, OnConflict as O, PastFailure as P, UniqueKey as U, WaitsFor as W, JobOptions as a, NextJob as b, JobChange as c, UniqueOptions as d, UniqueScope as e, JobRequest as f };
+export type { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, JobRequest, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, UniqueScope, WaitsFor };

@@ -1,11 +1,12 @@
 import { StandardSchemaV1 } from '@standard-schema/spec';
-import { J as JobErrorInfo, a as JetfleetError } from './errors.js';
-import { d as UniqueOptions, D as DebounceOptions, J as JobRecord, b as NextJob, a as JobOptions, N as NewJob } from './job-options.js';
-import { J as JobPriority, W as WorkKind, a as JobStatus, b as JobState, O as OnFailure } from './vocabulary.js';
-import { L as Logger } from './logger.js';
+import { JobErrorInfo, JetfleetError } from './errors.js';
+import { UniqueOptions, DebounceOptions, JobRecord, NextJob, JobOptions, NewJob } from './job-options.js';
+import { LimitSettings, ShownLimit } from './shown-limit.js';
+import { JobPriority, WorkKind, JobStatus, JobState, OnFailure } from './vocabulary.js';
+import { Logger } from './logger.js';
 import { NatsConnection } from '@nats-io/transport-node';
-import { C as CommitLogOptions, S as ServerSync } from './commit-options.js';
-import { a as Tracing } from './tracing.js';
+import { CommitLogOptions, ServerSync } from './commit-options.js';
+import { Tracing } from './tracing.js';
 
 interface LoginOptions {
     /** A user of the server. Defaults to NATS_USER. */
@@ -49,54 +50,6 @@ interface ConnectOptions extends LoginOptions {
     connectTimeoutMs?: number;
     /** Where the defaults of the options above, and the namespace, are read. Defaults to `process.env`. */
     env?: NodeJS.ProcessEnv;
-}
-
-/** Limits as they are set and as they are shown, without what only a server can do with them. */
-
-/** At most `max` starts in any `perMs` milliseconds. */
-interface RateLimit {
-    /** 1 to 100,000. */
-    max: number;
-    /** 100 ms to 7 days. */
-    perMs: number;
-}
-/** How many may run at once, and how many may start in a time; at least one of the two. */
-interface LimitSettings {
-    /** Permits that may be held at once by all workers together, 1 to 2,000. */
-    concurrency?: number;
-    rate?: RateLimit;
-}
-/** A permit that is held. */
-interface ShownPermit {
-    jobId: string;
-    /** Absent for a job on its way to a worker. */
-    worker?: string;
-    since: string;
-    /** When it is free again, unless it is renewed. */
-    until: string;
-}
-/** A job that waits for a permit, or whose handler does. */
-interface ShownWaiter {
-    jobId: string;
-    priority: JobPriority;
-    since: string;
-}
-/** What is held and what waits under one key of a limit. Times are ISO 8601. */
-interface ShownLimit extends LimitSettings {
-    limit: string;
-    key: string;
-    held: ShownPermit[];
-    /** Starts that count for the rate now. */
-    started: number;
-    waiting: number;
-    /** The first of those that wait, at most 5: the highest priority first, then the oldest. Whose turn it is may change that order. */
-    waiters: ShownWaiter[];
-    /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
-    nextFreeAt?: string;
-    /** Until when a provider has asked to wait. */
-    closedUntil?: string;
-    /** One starts at a time, until one has gone well: the endpoint of its webhooks has failed. */
-    onTrial?: true;
 }
 
 type NameOf<P> = {
@@ -1792,7 +1745,7 @@ interface SentSignal {
  * Every method can throw BrokerError `JETFLEET_BROKER_UNREACHABLE` (no server), `JETFLEET_NO_LEADER`, `JETFLEET_SERVER_TOO_OLD`,
  * `JETFLEET_STREAM_DRIFT`, `JETFLEET_NO_STREAM` (with `createStreams: false`) and JetfleetError `JETFLEET_CLOSED`.
  */
-declare class JobQueueService extends JobRemover {
+declare class EngineQueue extends JobRemover {
     #private;
     /**
      * Adds a job by the name of its type. With an id of your own the call can be repeated: the same id, type and payload are one job, and priority
@@ -1913,5 +1866,5 @@ declare class JobQueueService extends JobRemover {
     deleteEventConsumer(name: string, options?: DeleteConsumerOptions): Promise<void>;
 }
 
-export { JobLimits as $, defineJob as aF, formatDrift as aG, isSealed as aH, retryDelayMs as aI, KnownJobs as aM, Sealer as aP, Schedules as at, JobQueueService as c, DeadLetters as q };
-export type { AddOptions as A, BatchOptions as B, Codec as C, DeadLetterCause as D, EndRetention as E, EventOptions as F, EventSubscription as G, Fairness as H, Flow as I, JobTypes as J, FlowGraph as K, FlowJob as L, FlowJobStatus as M, FlowJobs as N, FlowOptions as O, ProgressOptions as P, FlowStatus as Q, RunDefaults as R, FlowTree as S, TypedRecord as T, FollowOptions as U, HistoryCounts as V, HistoryGroup as W, HistoryPoint as X, JobDefinitionOptions as Y, JobFilter as Z, JobLimit as _, JobDefinition as a, JobLog as a0, JobPage as a1, JobQueueStats as a2, JobStep as a3, JobSteps as a4, JsonChange as a5, LimitFilter as a6, LimitSettings as a7, LogLine as a8, LogOptions as a9, StatsHistoryOptions as aA, StatusCounts as aB, StreamedChunk as aC, TopologyReport as aD, WaitOptions as aE, TakenEdge as aJ, WorkerInfo as aK, InspectionRecord as aL, PauseList as aN, TopologyOptions as aO, ObjectField as aQ, ObjectReference as aR, SweptNotice as aS, BrokerOptions as aT, EventFeed as aU, NeededPermit as aV, Schema as aW, AbandonedHandler as aX, Overlap as aa, Pause as ab, PauseOptions as ac, PauseScope as ad, PermitContext as ae, PriorityPolicy as af, RateLimit as ag, ReportedProgress as ah, RescheduleOptions as ai, ResumeOptions as aj, Resumed as ak, Retention as al, RetryAllOptions as am, RetryOptions as an, RetryPolicy as ao, RunNowOptions as ap, Schedule as aq, ScheduleOptions as ar, ScheduleRun as as, SealedValue as au, SendSignalOptions as av, SentSignal as aw, ShownLimit as ax, ShownPermit as ay, StatsHistory as az, JobQueueOptions as b, Added as d, AddedFlow as e, AuditAction as f, AuditEntry as g, AuditFilter as h, AuditPage as i, ChangeOptions as j, ChildEnd as k, CleanupOptions as l, CodecContext as m, CodecField as n, DeadLetterCauses as o, DeadLetterFilter as p, DeleteConsumerOptions as r, DrainOptions as s, Drift as t, EndedJob as u, EventConsumerLag as v, EventDeadLetter as w, EventFilter as x, EventHandler as y, EventMeta as z };
+export { DeadLetters, EngineQueue, JobLimits, KnownJobs, Schedules, Sealer, defineJob, formatDrift, isSealed, retryDelayMs };
+export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };

@@ -1,15 +1,16 @@
-import { aM as KnownJobs, aD as TopologyReport, ab as Pause, aN as PauseList, aO as TopologyOptions, t as Drift, aP as Sealer, aQ as ObjectField, aR as ObjectReference, k as ChildEnd, aS as SweptNotice, aa as Overlap, al as Retention, aT as BrokerOptions, F as EventOptions, y as EventHandler, G as EventSubscription, x as EventFilter, aU as EventFeed, a7 as LimitSettings, aV as NeededPermit, a as JobDefinition, R as RunDefaults, aW as Schema, ae as PermitContext, af as PriorityPolicy, ao as RetryPolicy, J as JobTypes, A as AddOptions, d as Added, ag as RateLimit, c as JobQueueService$1, b as JobQueueOptions, aX as AbandonedHandler } from './job-queue-service.js';
-import { y as OUTCOME, b as CompletedWith, S as Snoozed, A as AutoStopPayload, C as CheckInstancePayload, E as ExtendLeasePayload, O as OrderInstancePayload, M as MigrateInstancePayload, c as WatchInstancePayload, n as BreakerState, k as BreakerFacts, t as WorkerLifecycleState } from './worker-lifecycle.js';
-import { e as UniqueScope, J as JobRecord, f as JobRequest, U as UniqueKey, N as NewJob, a as JobOptions } from './job-options.js';
-import { W as WorkKind, J as JobPriority, a as JobStatus, b as JobState, O as OnFailure } from './vocabulary.js';
+import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, AddOptions, Added, EngineQueue, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
+import { OUTCOME, CompletedWith, Snoozed, AutoStopPayload, CheckInstancePayload, ExtendLeasePayload, OrderInstancePayload, MigrateInstancePayload, WatchInstancePayload, BreakerState, BreakerFacts, WorkerLifecycleState } from './worker-lifecycle.js';
+import { UniqueScope, JobRecord, JobRequest, UniqueKey, NewJob, JobOptions } from './job-options.js';
+import { WorkKind, JobPriority, JobStatus, JobState, OnFailure } from './vocabulary.js';
 import * as z from 'zod';
+import { LimitSettings, RateLimit } from './shown-limit.js';
 import { AnyActorLogic, InspectionEvent } from 'xstate';
-import { L as Logger } from './logger.js';
+import { Logger } from './logger.js';
 import { errors, NatsConnection, Msg } from '@nats-io/transport-node';
-import { B as BrokerError, a as JetfleetError, J as JobErrorInfo } from './errors.js';
-import { a as HeaderReader, A as Appended, R as ReadLast, C as CommitLogOptions, S as ServerSync, b as Append, c as HeaderList } from './commit-options.js';
+import { BrokerError, JetfleetError, JobErrorInfo } from './errors.js';
+import { HeaderReader, Appended, ReadLast, CommitLogOptions, ServerSync, Append, HeaderList } from './commit-options.js';
 import { JetStreamManager, JetStreamClient, ConsumerConfig, ConsumerInfo, StreamInfo } from '@nats-io/jetstream';
-import { a as Tracing } from './tracing.js';
+import { Tracing } from './tracing.js';
 
 /**
  * Calls functions that were handed to Jetfleet: callbacks, listeners, hooks. What they throw, or their promises reject
@@ -41,7 +42,7 @@ type Any = typeof ANY;
 declare const STREAM_KINDS: readonly ["timers", "jobs", "webhooks", "events"];
 type StreamKind = (typeof STREAM_KINDS)[number];
 /** Streams that are made when they are first used. */
-declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints'];
+declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints', 'providers'];
 type ExtraKind = (typeof EXTRA_KINDS)[number];
 /**
  * Why Jetfleet set a timer: the next attempt of a retrying job, the next look of a waiting one, or a permit that a job waits for,
@@ -1763,7 +1764,7 @@ interface WorkerHost {
     readonly userCode: UserCode;
     /** Of the queue. */
     readonly tracing?: Tracing;
-    /** Permits across all workers. */
+    /** Permits and rates across all workers. */
     limiter(): Promise<Limiter>;
     readonly heldJob: HeldJobOf;
     /**
@@ -1906,11 +1907,36 @@ declare const createInstance: JobDefinition<{
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        } | undefined;
         lease?: {
             ms: number;
             endUrl?: string | undefined;
         } | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | Date | undefined;
+        waitForCapacityUntil?: string | Date | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1932,11 +1958,36 @@ declare const createInstance: JobDefinition<{
         placement?: "cheapest" | "fastest" | "ordered" | undefined;
         maxPricePerHour?: number | undefined;
         offerTimeoutMs?: number | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+        } | undefined;
         lease?: {
             ms: number;
             endUrl?: string | undefined;
         } | undefined;
         avoid?: string[] | undefined;
+        deadline?: string | undefined;
+        waitForCapacityUntil?: string | undefined;
         webhookUrl?: string | undefined;
         maxWaitTime?: number | undefined;
         onTimeout?: "delete" | "keep" | "stop" | undefined;
@@ -1987,14 +2038,68 @@ declare const monitorInstance: JobDefinition<{
             placement?: "cheapest" | "fastest" | "ordered" | undefined;
             maxPricePerHour?: number | undefined;
             offerTimeoutMs?: number | undefined;
+            watch?: {
+                webhookUrl?: string | undefined;
+                on?: {
+                    deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                } | undefined;
+                health?: {
+                    ports?: number[] | undefined;
+                    path?: string | undefined;
+                    expectStatus?: number | undefined;
+                    probeTimeoutMs?: number | undefined;
+                    failures?: number | undefined;
+                } | undefined;
+                minIntervalMs?: number | undefined;
+                maxIntervalMs?: number | undefined;
+                priceIntervalMs?: number | undefined;
+                pricePerHour?: number | undefined;
+                reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+            } | undefined;
             lease?: {
                 ms: number;
                 endUrl?: string | undefined;
             } | undefined;
             avoid?: string[] | undefined;
+            deadline?: string | Date | undefined;
+            waitForCapacityUntil?: string | Date | undefined;
             webhookUrl?: string | undefined;
             maxWaitTime?: number | undefined;
             onTimeout?: "delete" | "keep" | "stop" | undefined;
+        } | undefined;
+        nextOptions?: {
+            maxAttempts?: number | undefined;
+            timeoutMs?: number | undefined;
+            tags?: string[] | undefined;
+        } | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+            createJobId?: string | undefined;
         } | undefined;
     };
     payload: {
@@ -2022,14 +2127,68 @@ declare const monitorInstance: JobDefinition<{
             placement?: "cheapest" | "fastest" | "ordered" | undefined;
             maxPricePerHour?: number | undefined;
             offerTimeoutMs?: number | undefined;
+            watch?: {
+                webhookUrl?: string | undefined;
+                on?: {
+                    deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                    unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                } | undefined;
+                health?: {
+                    ports?: number[] | undefined;
+                    path?: string | undefined;
+                    expectStatus?: number | undefined;
+                    probeTimeoutMs?: number | undefined;
+                    failures?: number | undefined;
+                } | undefined;
+                minIntervalMs?: number | undefined;
+                maxIntervalMs?: number | undefined;
+                priceIntervalMs?: number | undefined;
+                pricePerHour?: number | undefined;
+                reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+            } | undefined;
             lease?: {
                 ms: number;
                 endUrl?: string | undefined;
             } | undefined;
             avoid?: string[] | undefined;
+            deadline?: string | undefined;
+            waitForCapacityUntil?: string | undefined;
             webhookUrl?: string | undefined;
             maxWaitTime?: number | undefined;
             onTimeout?: "delete" | "keep" | "stop" | undefined;
+        } | undefined;
+        nextOptions?: {
+            maxAttempts?: number | undefined;
+            timeoutMs?: number | undefined;
+            tags?: string[] | undefined;
+        } | undefined;
+        watch?: {
+            webhookUrl?: string | undefined;
+            on?: {
+                deleted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                failed?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                priceChanged?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                spotInterrupted?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                stopped?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+                unhealthy?: "delete" | "ignore" | "migrate" | "notify" | "replace" | undefined;
+            } | undefined;
+            health?: {
+                ports?: number[] | undefined;
+                path?: string | undefined;
+                expectStatus?: number | undefined;
+                probeTimeoutMs?: number | undefined;
+                failures?: number | undefined;
+            } | undefined;
+            minIntervalMs?: number | undefined;
+            maxIntervalMs?: number | undefined;
+            priceIntervalMs?: number | undefined;
+            pricePerHour?: number | undefined;
+            reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
+            createJobId?: string | undefined;
         } | undefined;
     };
     checkpoint: unknown;
@@ -2045,6 +2204,21 @@ declare const monitorInstance: JobDefinition<{
         elapsedTime: number;
     };
 }>;
+
+/** How a provider fares, or one of its regions. Times are ISO 8601. */
+interface ShownProvider {
+    provider: string;
+    /** `all` for what all regions share. */
+    region: string;
+    /** closed: its offers are used; open: it rests; halfOpen: one job tries it. */
+    state: 'closed' | 'open' | 'halfOpen';
+    /** In a row. */
+    failures: number;
+    failingSince?: string;
+    lastFailureAt?: string;
+    error?: string;
+    openUntil?: string;
+}
 
 /** Starts an instance that was stopped, and completes once it runs and is healthy. */
 declare const startInstance: JobDefinition<{
@@ -2674,7 +2848,7 @@ type NewJobs<Types extends readonly string[]> = {
  * The queue: adds jobs and tells about them. It connects on its first use, and holds nothing but the connection, so
  * any number of processes may have one. It knows the types of instances and webhooks.
  */
-declare class JobQueueService extends JobQueueService$1 {
+declare class JobQueueService extends EngineQueue {
     /** Where webhooks go besides the `webhookUrl` of a job. */
     readonly webhookEndpoints: WebhookEndpoints;
     /** Jobs of instances that exist, by the job that rented them. */
@@ -2683,6 +2857,8 @@ declare class JobQueueService extends JobQueueService$1 {
     constructor(options?: JobQueueOptions);
     addJob<T extends JobType>(type: T, payload: PayloadOf<T>, priority?: JobPriority, options?: JobOptions): Promise<string>;
     addJobs<const Types extends readonly string[]>(jobs: NewJobs<Types>): Promise<string[]>;
+    /** Providers of instances and their regions that have failed, and whether their offers are used. */
+    providers(): Promise<ShownProvider[]>;
     /**
      * Sends a webhook once more: a failed one under its own id, a delivered one under a new one.
      * @returns the id of the job that delivers it
@@ -2750,7 +2926,7 @@ declare class JobWorkerService implements AsyncDisposable {
     #private;
     readonly name: string;
     /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
-    constructor(queue: JobQueueService$1, options?: JobWorkerOptions);
+    constructor(queue: EngineQueue, options?: JobWorkerOptions);
     /** Where the worker is in its life: `idle`, `running`, `paused`, `draining`, ... */
     get state(): WorkerLifecycleState;
     /** Ids of the jobs that run in this worker now. */
@@ -2797,5 +2973,5 @@ declare class JobWorkerService implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { ANY as A, extendLease as F, handled as G, JobQueueService as J, keepLease as L, migrateInstance as N, monitorInstance as P, restartInstance as Q, sendWebhook as R, startInstance as U, stopInstance as V, watchInstance as X, JobWorkerService as b, Instances as k, JobType as o, Subjects as r, WEBHOOK_RETRY as t, autoStop as w, checkInstance as x, createInstance as y, deleteInstance as z };
-export type { BuiltInPayloads as B, CheckOptions as C, DeleteOptions as D, ExtendLeaseOptions as E, Handled as H, InspectOptions as I, KeepSteps as K, MigrateOptions as M, OrderOptions as O, SettledAttempt as S, TypedHandler as T, WorkerExtension as W, JobWorkerOptions as a, WorkerHooks as c, AutoStopOptions as d, ChildJob as e, ChildrenOptions as f, ClaimedFrom as g, HandlerOptions as h, Installed as i, InstanceAddress as j, JobContext as l, JobHandler as m, JobProgress as n, ShutdownResult as p, SignalOptions as q, SweepOptions as s, WatchOptions as u, WorkerHost as v };
+export { ANY, Instances, JobQueueService, JobType, JobWorkerService, Subjects, WEBHOOK_RETRY, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, stopInstance, watchInstance };
+export type { AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WatchOptions, WorkerExtension, WorkerHooks, WorkerHost };

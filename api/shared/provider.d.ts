@@ -160,4 +160,4 @@ interface GpuProvider {
     getTemplate(id: string, signal?: AbortSignal): Promise<Template>;
 }
 
-export type { BillingMode as B, CreateSpec as C, GpuProvider as G, Instance as I, OfferQuery as O, ProviderCapabilities as P, StartScript as S, Template as T, Offer as a, InstanceStatus as b };
+export type { BillingMode, CreateSpec, GpuProvider, Instance, InstanceStatus, Offer, OfferQuery, ProviderCapabilities, StartScript, Template };

@@ -37,6 +37,72 @@ declare const createInstancePayload: z.ZodObject<{
     }>>;
     maxPricePerHour: z.ZodOptional<z.ZodNumber>;
     offerTimeoutMs: z.ZodOptional<z.ZodNumber>;
+    watch: z.ZodOptional<z.ZodObject<{
+        webhookUrl: z.ZodOptional<z.ZodString>;
+        on: z.ZodOptional<z.ZodObject<{
+            deleted: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            failed: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            priceChanged: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            spotInterrupted: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            stopped: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            unhealthy: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+        }, z.core.$strict>>;
+        health: z.ZodOptional<z.ZodObject<{
+            ports: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+            path: z.ZodOptional<z.ZodString>;
+            expectStatus: z.ZodOptional<z.ZodNumber>;
+            probeTimeoutMs: z.ZodOptional<z.ZodNumber>;
+            failures: z.ZodOptional<z.ZodNumber>;
+        }, z.core.$strict>>;
+        minIntervalMs: z.ZodOptional<z.ZodNumber>;
+        maxIntervalMs: z.ZodOptional<z.ZodNumber>;
+        priceIntervalMs: z.ZodOptional<z.ZodUnion<[z.ZodNumber, z.ZodLiteral<0>]>>;
+        pricePerHour: z.ZodOptional<z.ZodNumber>;
+        reported: z.ZodOptional<z.ZodArray<z.ZodEnum<{
+            deleted: "deleted";
+            failed: "failed";
+            priceChanged: "priceChanged";
+            spotInterrupted: "spotInterrupted";
+            stopped: "stopped";
+            unhealthy: "unhealthy";
+        }>>>;
+    }, z.core.$strict>>;
     lease: z.ZodOptional<z.ZodObject<{
         ms: z.ZodNumber;
         endUrl: z.ZodOptional<z.ZodString>;
@@ -103,6 +169,72 @@ declare const monitorInstancePayload: z.ZodObject<{
         }>>;
         maxPricePerHour: z.ZodOptional<z.ZodNumber>;
         offerTimeoutMs: z.ZodOptional<z.ZodNumber>;
+        watch: z.ZodOptional<z.ZodObject<{
+            webhookUrl: z.ZodOptional<z.ZodString>;
+            on: z.ZodOptional<z.ZodObject<{
+                deleted: z.ZodOptional<z.ZodEnum<{
+                    delete: "delete";
+                    ignore: "ignore";
+                    migrate: "migrate";
+                    notify: "notify";
+                    replace: "replace";
+                }>>;
+                failed: z.ZodOptional<z.ZodEnum<{
+                    delete: "delete";
+                    ignore: "ignore";
+                    migrate: "migrate";
+                    notify: "notify";
+                    replace: "replace";
+                }>>;
+                priceChanged: z.ZodOptional<z.ZodEnum<{
+                    delete: "delete";
+                    ignore: "ignore";
+                    migrate: "migrate";
+                    notify: "notify";
+                    replace: "replace";
+                }>>;
+                spotInterrupted: z.ZodOptional<z.ZodEnum<{
+                    delete: "delete";
+                    ignore: "ignore";
+                    migrate: "migrate";
+                    notify: "notify";
+                    replace: "replace";
+                }>>;
+                stopped: z.ZodOptional<z.ZodEnum<{
+                    delete: "delete";
+                    ignore: "ignore";
+                    migrate: "migrate";
+                    notify: "notify";
+                    replace: "replace";
+                }>>;
+                unhealthy: z.ZodOptional<z.ZodEnum<{
+                    delete: "delete";
+                    ignore: "ignore";
+                    migrate: "migrate";
+                    notify: "notify";
+                    replace: "replace";
+                }>>;
+            }, z.core.$strict>>;
+            health: z.ZodOptional<z.ZodObject<{
+                ports: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+                path: z.ZodOptional<z.ZodString>;
+                expectStatus: z.ZodOptional<z.ZodNumber>;
+                probeTimeoutMs: z.ZodOptional<z.ZodNumber>;
+                failures: z.ZodOptional<z.ZodNumber>;
+            }, z.core.$strict>>;
+            minIntervalMs: z.ZodOptional<z.ZodNumber>;
+            maxIntervalMs: z.ZodOptional<z.ZodNumber>;
+            priceIntervalMs: z.ZodOptional<z.ZodUnion<[z.ZodNumber, z.ZodLiteral<0>]>>;
+            pricePerHour: z.ZodOptional<z.ZodNumber>;
+            reported: z.ZodOptional<z.ZodArray<z.ZodEnum<{
+                deleted: "deleted";
+                failed: "failed";
+                priceChanged: "priceChanged";
+                spotInterrupted: "spotInterrupted";
+                stopped: "stopped";
+                unhealthy: "unhealthy";
+            }>>>;
+        }, z.core.$strict>>;
         lease: z.ZodOptional<z.ZodObject<{
             ms: z.ZodNumber;
             endUrl: z.ZodOptional<z.ZodString>;
@@ -122,6 +254,73 @@ declare const monitorInstancePayload: z.ZodObject<{
         maxAttempts: z.ZodOptional<z.ZodNumber>;
         timeoutMs: z.ZodOptional<z.ZodNumber>;
         tags: z.ZodOptional<z.ZodArray<z.ZodString>>;
+    }, z.core.$strict>>;
+    watch: z.ZodOptional<z.ZodObject<{
+        webhookUrl: z.ZodOptional<z.ZodString>;
+        on: z.ZodOptional<z.ZodObject<{
+            deleted: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            failed: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            priceChanged: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            spotInterrupted: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            stopped: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+            unhealthy: z.ZodOptional<z.ZodEnum<{
+                delete: "delete";
+                ignore: "ignore";
+                migrate: "migrate";
+                notify: "notify";
+                replace: "replace";
+            }>>;
+        }, z.core.$strict>>;
+        health: z.ZodOptional<z.ZodObject<{
+            ports: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+            path: z.ZodOptional<z.ZodString>;
+            expectStatus: z.ZodOptional<z.ZodNumber>;
+            probeTimeoutMs: z.ZodOptional<z.ZodNumber>;
+            failures: z.ZodOptional<z.ZodNumber>;
+        }, z.core.$strict>>;
+        minIntervalMs: z.ZodOptional<z.ZodNumber>;
+        maxIntervalMs: z.ZodOptional<z.ZodNumber>;
+        priceIntervalMs: z.ZodOptional<z.ZodUnion<[z.ZodNumber, z.ZodLiteral<0>]>>;
+        pricePerHour: z.ZodOptional<z.ZodNumber>;
+        reported: z.ZodOptional<z.ZodArray<z.ZodEnum<{
+            deleted: "deleted";
+            failed: "failed";
+            priceChanged: "priceChanged";
+            spotInterrupted: "spotInterrupted";
+            stopped: "stopped";
+            unhealthy: "unhealthy";
+        }>>>;
+        createJobId: z.ZodOptional<z.ZodString>;
     }, z.core.$strict>>;
 }, z.core.$strict>;
 type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
@@ -152,5 +351,5 @@ declare const deleteInstanceResult: z.ZodObject<{
 }, z.core.$strip>;
 type DeleteInstanceResult = z.infer<typeof deleteInstanceResult>;
 
-export { createInstancePayload as c, deleteInstancePayload as d, monitorInstancePayload as m };
-export type { CreateInstancePayload as C, DeleteInstancePayload as D, MonitorInstancePayload as M, OnTimeout as O, CreateInstanceResult as a, DeleteInstanceResult as b, MonitorInstanceResult as e };
+export { createInstancePayload, deleteInstancePayload, monitorInstancePayload };
+export type { CreateInstancePayload, CreateInstanceResult, DeleteInstancePayload, DeleteInstanceResult, MonitorInstancePayload, MonitorInstanceResult, OnTimeout };

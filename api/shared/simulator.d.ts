@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Logger } from './logger.js';
 import { JetfleetError, JetfleetErrorOptions } from './errors.js';
+import { RateLimit } from './shown-limit.js';
 
 /**
  * What a failed provider call means for the caller.
@@ -75,8 +76,26 @@ declare class ApiErrors {
     classify(answer: ErrorAnswer): ProviderErrorClass;
 }
 
+/** What calls of all providers do, as far as their limits go. `change`: start, stop, restart, migrate. */
+type Operation = 'create' | 'read' | 'list' | 'delete' | 'change' | 'offers' | 'templates';
+/** At most `max` calls of an operation start in `perMs`; `all` counts the calls of every operation. */
+type CallRates = Partial<Record<Operation | 'all', RateLimit>>;
+/** In place of what the provider publishes: a rate, or false for none. */
+type GivenCallRates = Partial<Record<Operation | 'all', RateLimit | false>>;
+/** The operation of each route, such as `GET /instances/{id}`. */
+type Operations = Readonly<Record<string, Operation>>;
+/** What an API says of its limits. */
+interface PublishedRates {
+    /** By the route of a call. Defaults to what its kind says. */
+    operations?: Operations;
+    /** Defaults to none: only what the API answers slows calls down. */
+    rates?: CallRates;
+    /** Whether all operations share one quota: an answer that a limit is reached is then about all of them. Defaults to false. */
+    hasOneQuota?: boolean;
+}
+
 /** An API, as far as all calls of it have in common. */
-interface ApiDialect {
+interface ApiDialect extends PublishedRates {
     /** In messages: `Novita`. */
     readonly provider: string;
     readonly defaultBaseUrl: string;
@@ -106,12 +125,24 @@ interface ProviderApiOptions {
     /** Limit for one call, its body included. Defaults to 30,000. */
     timeoutMs?: number;
     logger?: Logger;
+    /** What the account is called among limits: those who share it say the same. Defaults to a digest of its key and address. */
+    account?: string;
+    /**
+     * How often the account may call, by operation (`all`, `create`, `read`, `list`, `delete`, `change`, `offers`, `templates`), in place of
+     * what the provider publishes; false for no limit, of one operation or of all. Defaults to what it publishes.
+     */
+    rateLimits?: GivenCallRates | false;
 }
-/** The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. */
+/**
+ * The HTTP client of every adapter. It never retries: who calls knows whether a second try could rent a second instance. In a worker each call waits
+ * for its turn among those of all workers; alone it waits for nothing.
+ */
 declare class ProviderApi {
     #private;
-    /** @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for a `timeoutMs` that is none */
-    constructor(dialect: ApiDialect, { apiKey, baseUrl, timeoutMs, logger }: ProviderApiOptions);
+    /**
+     * @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for another option that is none
+     */
+    constructor(dialect: ApiDialect, options: ProviderApiOptions);
     /**
      * Makes one call and gives back its checked answer.
      * @throws ProviderError by what the failure means for `call.kind`
@@ -237,6 +268,12 @@ declare const faultSchema: z.ZodDiscriminatedUnion<[z.ZodObject<{
     match: z.ZodOptional<z.ZodString>;
     kind: z.ZodLiteral<"vanish">;
     afterMs: z.ZodDefault<z.ZodInt>;
+}, z.core.$strict>, z.ZodObject<{
+    times: z.ZodOptional<z.ZodInt>;
+    match: z.ZodOptional<z.ZodString>;
+    kind: z.ZodLiteral<"spot_interrupted">;
+    afterMs: z.ZodDefault<z.ZodInt>;
+    noticeMs: z.ZodDefault<z.ZodInt>;
 }, z.core.$strict>], "kind">;
 /**
  * A fault to switch on. `stuck_pulling`, `start_failed`, `unhealthy`, `list_lag`, `read_lag` and `numeric_id` are decided
@@ -370,6 +407,8 @@ interface SimulatedInstance extends InstanceSpec {
     orderedAtMs: number;
     startedAtMs: number;
     stoppedAtMs: number;
+    /** When its provider takes it back, which it has announced. */
+    reclaimAtMs?: number;
 }
 /** The instances of one simulator. Nothing ticks: every status is computed from timestamps when it is asked for. */
 declare class SimulatedInstances {
@@ -385,19 +424,33 @@ declare class SimulatedInstances {
     /** Those that still cost money: neither removed nor vanished. */
     live(): SimulatedInstance[];
     /** The present status in Novita's words, which other wires translate, or undefined once it is forgotten. */
-    status({ order, orderedAtMs, stuckPulling, startFailure }: SimulatedInstance): string | undefined;
+    status(instance: SimulatedInstance): string | undefined;
     /** Carries out an order. The caller has checked that the present status allows it. */
     order(instance: SimulatedInstance, order: Order, now?: number): void;
     /** Accepts a delete that is carried out `lagMs` from now. Saying it again does not put it off. */
     deleteLater(instance: SimulatedInstance, lagMs: number): void;
     /** Takes an instance away from outside. It is no action of the API's caller, so it is not in the ledger. */
     vanish(instance: SimulatedInstance): void;
+    /** Takes a spot instance back, once the notice is over. The provider does that, so it is not in the ledger. */
+    reclaim(instance: SimulatedInstance, noticeMs: number): void;
+    isReclaimed({ reclaimAtMs }: SimulatedInstance): boolean;
     /** When it last came to run, or 0. */
     startedAtMs(instance: SimulatedInstance): number;
     /** Why it does not come to run, once that shows. */
     failureOf(instance: SimulatedInstance): string;
     /** What is reported of it although it runs. */
     unhealthyState(instance: SimulatedInstance): string;
+}
+
+/** The rate limits of a simulated account: requests beyond them are refused, as the provider refuses them. */
+
+/** What is left of a limit after a request. */
+interface QuotaState {
+    limit: Operation | 'all';
+    rate: RateLimit;
+    remaining: number;
+    /** Until the oldest request counts no more. */
+    resetMs: number;
 }
 
 /** One request to the API, as it came. Headers are left out, since they hold the key. */
@@ -435,6 +488,12 @@ interface SimulatedWire {
     refuse(status: number, name: string, message: string): Answer;
     /** How it refuses a key, a path and too many requests. */
     readonly refusals: Readonly<Record<'unauthorised' | 'noPath' | 'tooMany', Answer>>;
+    /** What its routes count for, where it has limits. */
+    readonly operations: Operations;
+    /** How it refuses a request beyond a limit. Defaults to `refusals.tooMany` with a `Retry-After` in seconds. */
+    beyond?(quota: QuotaState): Answer;
+    /** Headers of every answer that tell what is left. Defaults to none. */
+    quotaHeaders?(quotas: readonly QuotaState[]): Record<string, string>;
     /** The region of an instance, as its users name it. */
     regionOf(instance: SimulatedInstance): string;
     /** JSON as it goes out, where it differs. */
@@ -451,6 +510,8 @@ interface SimulatorOptions {
     apiKey?: string;
     /** Each defaults as in {@link SimulatorTimings}. */
     timings?: Partial<SimulatorTimings>;
+    /** Requests beyond these are refused with 429, as the provider does it: `{ all: { max: 1, perMs: 1000 } }`. Defaults to none. */
+    rateLimits?: CallRates;
     /** Whether start scripts of instances are really run, on this machine and in its network. Defaults to false. */
     runScripts?: boolean;
     logger?: Logger;
@@ -460,6 +521,8 @@ interface RequestLog {
     readonly log: readonly RequestRecord[];
     /** How many came since the start, of one route such as `GET /gpu/instances`, or of all. */
     count(route?: string): number;
+    /** How many were refused by `rateLimits`. */
+    readonly refused: number;
 }
 /**
  * A running simulated provider. Besides the API it serves, without a key, `GET|POST|DELETE /_simulator/faults`
@@ -491,4 +554,4 @@ declare class Simulator implements AsyncDisposable {
 }
 
 export { ApiErrors, Faults, ProviderApi, ProviderError, Simulator };
-export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, Fault, FaultInput, FaultKind, LedgerAction, LedgerEntry, ProvenClass, ProviderApiOptions, ProviderErrorClass, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };
+export type { ApiCall, ApiDialect, ApiErrorsOptions, CallKind, CallRates, Fault, FaultInput, FaultKind, GivenCallRates, LedgerAction, LedgerEntry, Operation, Operations, ProvenClass, ProviderApiOptions, ProviderErrorClass, PublishedRates, RequestLog, RequestRecord, SimulatorOptions, SimulatorTimings };

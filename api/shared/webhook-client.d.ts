@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { Agent as Agent$1 } from 'node:https';
 import { LookupAddress } from 'node:dns';
-import { D as Delivery } from './schemas2.js';
+import { Delivery } from './schemas2.js';
 
 /** Which addresses may be reached that others have named. The default is the public internet over encrypted connections, and nothing else. */
 interface AddressGuardOptions {
@@ -90,5 +90,5 @@ interface WebhookClient {
 /** A client that keeps connections to endpoints alive between deliveries. One for the whole process is enough. */
 declare function createWebhookClient(options?: WebhookClientOptions): WebhookClient;
 
-export { DEFAULT_WEBHOOK_TIMEOUT_MS as D, createWebhookClient as c };
-export type { AddressGuardOptions as A, OutgoingWebhook as O, WebhookClient as W, WebhookClientOptions as a, WebhookGuardOptions as b };
+export { DEFAULT_WEBHOOK_TIMEOUT_MS, createWebhookClient };
+export type { AddressGuardOptions, OutgoingWebhook, WebhookClient, WebhookClientOptions, WebhookGuardOptions };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { J as JobErrorInfo } from './errors.js';
-import { b as NextJob } from './job-options.js';
+import { JobErrorInfo } from './errors.js';
+import { NextJob } from './job-options.js';
 import * as xstate from 'xstate';
 
 /** What the jobs of instances that exist take, and what they leave. */
@@ -283,6 +283,9 @@ interface RunInput<P = unknown> {
     type: string;
     attempt: number;
     maxAttempts: number;
+    /** Limit for one run, in milliseconds. */
+    timeoutMs?: number;
+    tags?: readonly string[];
     payload: P;
     checkpoint?: unknown;
     webhookUrl?: string;
@@ -293,27 +296,26 @@ type Thrown = {
     error: unknown;
 };
 
-/** When an endpoint is given a rest, and when it is disabled. Times are milliseconds. */
+/** When what fails is given a rest, and when it is disabled. Times are milliseconds. */
 interface BreakerPolicy {
     /** Failures in a row that open the breaker. */
     failures: number;
     /** The first rest; doubles with each probe that fails. */
     restMs: number;
     maxRestMs: number;
-    /** How long a probe may take before another webhook probes. */
+    /** How long a probe may take before another call probes. */
     probeMs: number;
     /** Failing for so long raises an alert. */
     alertAfterMs: number;
-    /** Failing for so long disables the endpoint. */
+    /** Failing for so long disables it, where it can be disabled. */
     disableAfterMs: number;
-    /** So many failures in a row are needed for that, so that one webhook which is retried for days disables nothing. */
+    /** So many failures in a row are needed for that, so that one call which is retried for days disables nothing. */
     disableFailures: number;
 }
-declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
 type BreakerState = 'closed' | 'open' | 'halfOpen' | 'disabled';
-/** Why an endpoint is disabled. */
+/** Why it is disabled. */
 type DisabledBy = 'user' | 'gone' | 'failing';
-/** What is known of an endpoint. Times are ISO 8601. */
+/** What is known of what the breaker protects. Times are ISO 8601. */
 interface BreakerFacts {
     /** In a row. */
     failures: number;
@@ -326,7 +328,7 @@ interface BreakerFacts {
     error?: string | undefined;
     /** When the rest ends, in ms since 1970. */
     openUntilMs?: number | undefined;
-    /** Until when the webhook that probes may take. */
+    /** Until when the call that probes may take. */
     probeUntilMs?: number | undefined;
     /** When the alert was raised. */
     alertedAt?: string | undefined;
@@ -338,24 +340,24 @@ interface BreakerContext extends BreakerFacts {
     policy: BreakerPolicy;
 }
 type BreakerEvent = 
-/** The endpoint has accepted a webhook. */
+/** A call has succeeded. */
 {
-    type: 'DELIVERED';
+    type: 'SUCCEEDED';
     at: string;
 }
-/** It has not. */
+/** One has failed. */
  | {
     type: 'FAILED';
     at: string;
     error: string;
 }
-/** It has answered 410. */
+/** It is gone for good. */
  | {
     type: 'GONE';
     at: string;
     error: string;
 }
-/** A webhook asks to be the one that tries a resting endpoint. */
+/** A call asks to be the one that tries what rests. */
  | {
     type: 'PROBE';
     at: string;
@@ -367,85 +369,16 @@ type BreakerEvent =
     type: 'ENABLE';
     at: string;
 };
-type At<T extends BreakerEvent['type']> = {
-    event: Extract<BreakerEvent, {
-        type: T;
-    }>;
-};
-/** Whether an endpoint may be tried, by how it has fared. One chart for each endpoint; what it does is stored, and shared by all workers. */
-declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
-    type: 'DELIVERED';
-    at: string;
-} | {
-    type: 'FAILED';
-    at: string;
-    error: string;
-} | {
-    type: 'GONE';
-    at: string;
-    error: string;
-} | {
-    type: 'PROBE';
-    at: string;
-} | {
-    type: 'DISABLE';
-    at: string;
-    reason?: string | undefined;
-} | {
-    type: 'ENABLE';
-    at: string;
-}, {}, never, {
-    type: "disable";
-    params: {
-        at: string;
-        by: DisabledBy;
-        reason?: string | undefined;
-    };
-} | {
-    type: "forget";
-    params: xstate.NonReducibleUnknown;
-} | {
-    type: "noteFailure";
-    params: At<"FAILED">;
-} | {
-    type: "noteProbe";
-    params: At<"PROBE">;
-} | {
-    type: "rest";
-    params: At<"FAILED">;
-}, {
-    type: "isHopeless";
-    params: At<"FAILED">;
-} | {
-    type: "isOneTooMany";
-    params: unknown;
-} | {
-    type: "isProbeLost";
-    params: At<"PROBE">;
-} | {
-    type: "isRested";
-    params: At<"PROBE">;
-}, never, "closed" | "disabled" | "halfOpen" | "open", string, {
-    policy?: BreakerPolicy;
-}, xstate.NonReducibleUnknown, xstate.EventObject, xstate.MetaObject, {
-    id: "endpoint_breaker";
-    states: {
-        readonly closed: {};
-        readonly open: {};
-        readonly halfOpen: {};
-        readonly disabled: {};
-    };
-}, xstate.MetaObject>;
-/** How an endpoint fares, as it is stored. */
+/** How something fares, as it is stored. */
 interface BreakerSnapshot extends BreakerFacts {
     state: BreakerState;
 }
 declare const HEALTHY: BreakerSnapshot;
-/** Where an event leads, without running anything; `accepted` is false where the state ignores it. */
-declare function breakerAfter({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy): {
+/** Where an event leads; `accepted` is false where the state ignores it. */
+interface BreakerStep {
     snapshot: BreakerSnapshot;
     accepted: boolean;
-};
+}
 
 interface WorkerLifecycleContext {
     /** How long a drain may wait for running jobs; set by SHUTDOWN. */
@@ -521,5 +454,5 @@ declare const workerLifecycleMachine: xstate.StateMachine<WorkerLifecycleContext
 }, xstate.MetaObject>;
 type WorkerLifecycleState = ReturnType<typeof workerLifecycleMachine.getInitialSnapshot>['value'];
 
-export { DEFAULT_BREAKER_POLICY as D, HEALTHY as H, autoStopPayload as e, checkInstancePayload as f, complete as g, extendLeasePayload as h, migrateInstancePayload as m, orderInstancePayload as o, snooze as s, breakerAfter as u, endpointBreakerMachine as v, watchInstancePayload as w, workerLifecycleMachine as x, OUTCOME as y };
-export type { AutoStopPayload as A, BreakerPolicy as B, CheckInstancePayload as C, ExtendLeasePayload as E, JobOutcome as J, KeepLeasePayload as K, MigrateInstancePayload as M, OrderInstancePayload as O, PortAnswer as P, RunInput as R, Snoozed as S, Thrown as T, WatchEvent as W, Completed as a, CompletedWith as b, WatchInstancePayload as c, WatchPolicy as d, ExtendLeaseResult as i, BreakerEvent as j, BreakerFacts as k, BreakerSnapshot as l, BreakerState as n, DisabledBy as p, WorkerLifecycleContext as q, WorkerLifecycleEvent as r, WorkerLifecycleState as t };
+export { HEALTHY, OUTCOME, autoStopPayload, checkInstancePayload, complete, extendLeasePayload, migrateInstancePayload, orderInstancePayload, snooze, watchInstancePayload, workerLifecycleMachine };
+export type { AutoStopPayload, BreakerContext, BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, BreakerStep, CheckInstancePayload, Completed, CompletedWith, DisabledBy, ExtendLeasePayload, ExtendLeaseResult, JobOutcome, KeepLeasePayload, MigrateInstancePayload, OrderInstancePayload, PortAnswer, RunInput, Snoozed, Thrown, WatchEvent, WatchInstancePayload, WatchPolicy, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };

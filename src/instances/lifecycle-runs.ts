@@ -22,9 +22,10 @@ import { derivedId, isJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { textField } from '../jobs/text-field.js';
 import { findJob } from '../queue/job-lookup.js';
+import { ANY } from '../wire/subjects.js';
 import type { JobContext } from '../worker/job-handler.js';
 import type { CallActor } from './job-calls.js';
-import { createInstance } from './jobs.js';
+import { createInstance, deleteInstance } from './jobs.js';
 import type { OwnedInstances } from './owned-instances.js';
 import { probePorts } from './probe-ports.js';
 import { rentedBy } from './rented.js';
@@ -136,9 +137,10 @@ export function migrateInstanceRun(
 
 /** The create job that rented the instance of a job: by what the provider shows, or, where that is gone, by its own record. */
 async function ownerOf(job: JobContext, instances: OwnedInstances, broker: Broker): Promise<JobRecord> {
-  const { novitaInstanceId, createJobId } = job.payload as MigrateInstancePayload;
+  const { novitaInstanceId, createJobId, watch } = job.payload as MigrateInstancePayload;
   const [instance] = await instances.find(job, { ids: [novitaInstanceId] });
   if (instance) return instances.ownerOf(job, instance);
+  if (watch) await assertNotDeletedByUs(broker, instances, novitaInstanceId);
   const named = isJobId(createJobId) ? await findJob(broker, createJobId as string) : undefined;
   const recorded = textField(named?.result, 'novitaInstanceId');
   const isIts = recorded !== undefined && instances.isSame(recorded, novitaInstanceId);
@@ -149,11 +151,37 @@ async function ownerOf(job: JobContext, instances: OwnedInstances, broker: Broke
   );
 }
 
+/** Most events of delete jobs that are read for that. */
+const MAX_DELETES_READ = 200_000;
+const PAGE = 500;
+
+/**
+ * A watch cannot know who has deleted an instance. One that a job of this queue has deleted is not wanted any more.
+ * @throws JetfleetError `JETFLEET_INSTANCE_VANISHED`
+ */
+async function assertNotDeletedByUs(broker: Broker, instances: OwnedInstances, id: string): Promise<void> {
+  const { subjects, read } = broker;
+  const filter = subjects.event(deleteInstance.type, ANY, ANY);
+  let taken = 0;
+  for await (const message of read.walk(subjects.streamName('events'), filter, 1, PAGE)) {
+    const deletion = broker.recordOf(message);
+    const deleted = textField(deletion?.payload, 'novitaInstanceId');
+    if (deletion && deleted !== undefined && instances.isSame(deleted, id)) {
+      const why = `instance ${id} was deleted by job ${deletion.id} of this queue, so it is not replaced`;
+      throw new JetfleetError('JETFLEET_INSTANCE_VANISHED', why);
+    }
+    if (++taken >= MAX_DELETES_READ) return;
+  }
+}
+
 /** Adds a create job like another one. By way of TIMERS, so that its parent is believed. A second one of the id is dropped. */
 async function addLike(broker: Broker, owner: JobRecord, parent: JobRecord, id: string): Promise<void> {
   if (await findJob(broker, id)) return;
-  // The migration reports for the whole.
-  const { webhookUrl: _, ...payload } = createInstancePayload.parse(owner.payload);
+  const like = createInstancePayload.parse(owner.payload);
+  // The migration reports for the whole; what the first one had until some time is over.
+  const { webhookUrl: _, deadline: __, waitForCapacityUntil: ___, avoid: ____, watch, ...rest } = like;
+  const { watch: goesOn } = parent.payload as MigrateInstancePayload;
+  const payload = { ...rest, ...(goesOn === undefined && defined({ watch })) };
   await broker.jobs.enqueueAgain({
     id,
     type: createInstance.type,

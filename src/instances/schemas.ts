@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { DEFAULT_MAX_WAIT_TIME_MS } from '../../machines/repeated.js';
 import { MAX_NAMED_ID_LENGTH } from '../gpu/provider.js';
 import { httpUrl } from '../jobs/webhook-url.js';
+import { watchInstancePayload, watchSettings } from './lifecycle-schemas.js';
 import { isoTime, maxWaitTime, text } from './payload-fields.js';
 
 export * from './lifecycle-schemas.js';
@@ -45,6 +46,8 @@ export const createInstancePayload = z.strictObject({
   maxPricePerHour: z.number().int().min(1).max(1_000_000_000).optional(),
   /** How long an offer may take from create to running, before its instance is deleted and the next offer tried. Defaults to `maxWaitTime`. */
   offerTimeoutMs: maxWaitTime.optional(),
+  /** How the instance is watched once it runs, by a `watch_instance` job. Defaults to not at all. */
+  watch: watchSettings.optional(),
   /** The instance ends itself when its lease is not renewed for so long. Defaults to none. */
   lease: z
     .strictObject({
@@ -103,6 +106,8 @@ export const monitorInstancePayload = z.strictObject({
       tags: z.array(z.string()).max(20).optional(),
     })
     .optional(),
+  /** The `watch_instance` job that follows once the instance runs. */
+  watch: watchInstancePayload.omit({ instanceId: true, novitaInstanceId: true }).optional(),
 });
 export type MonitorInstancePayload = z.infer<typeof monitorInstancePayload>;
 

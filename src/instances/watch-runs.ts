@@ -94,7 +94,7 @@ async function priceOf(
     if (!key.includes(`/${query.region}/`) && !key.startsWith(`${query.region}/`)) continue;
     if (!key.endsWith(`/${query.billingMode}`)) continue;
     const offers = await part.listOffers(query, signal);
-    const offer = offers.find((each) => offerKey(each) === key);
+    const offer = offers.find((each) => offerKey({ ...each, provider: part.name }) === key);
     if (offer) return offer.pricePerHour;
   }
   return null;

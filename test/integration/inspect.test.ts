@@ -199,7 +199,7 @@ describe('workers', () => {
       ...['create_instance', 'monitor_instance', 'delete_instance', 'start_instance'].map(builtIn),
       ...['stop_instance', 'restart_instance', 'migrate_instance', 'check_instance'].map(builtIn),
       ...['watch_instance', 'auto_stop', 'extend_lease', 'keep_lease'].map(builtIn),
-      ...['send_webhook', 'endpoint_breaker', 'worker_lifecycle'].map(builtIn),
+      ...['send_webhook', 'endpoint_breaker', 'provider_breaker', 'worker_lifecycle'].map(builtIn),
       ['report', 'worker'],
     ]);
     const report = await findChart(fleet.queue, 'report');

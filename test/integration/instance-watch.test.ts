@@ -86,30 +86,32 @@ describe('an event of a watched instance', () => {
     await fleet.queue.cancel(next.id);
   });
 
-  it('spotInterrupted has it migrated, and the watch goes on after that', async () => {
-    const { watch, instance } = await watched('spot', { on: { spotInterrupted: 'migrate' } });
-    let isMoved = false;
-    forge({ spotStatus: 'notified', spotReclaimTime: '1893456000' }, () => isMoved);
-    const forged = proxy.forge;
-    proxy.forge = (route, query) => {
-      if (route !== 'POST /gpu/instance/migrate') return forged(route, query);
-      isMoved = true;
-      return { status: 200 };
-    };
-    expect(await ended(watch)).toMatchObject({ result: { event: 'spotInterrupted', policy: 'migrate' } });
-    expect(await webhookOf(watch)).toMatchObject({ type: 'instance.spot_interrupted' });
-    expect(await ended(`${watch}-migrate`)).toMatchObject({
-      state: 'completed',
-      result: { novitaInstanceId: instance, isUnchanged: false },
-    });
-    const after = await fleet.waitForJob(`${watch}-migrate-watch`, 'waiting');
-    expect(after.payload).toMatchObject({
-      novitaInstanceId: instance,
-      reported: [],
-      on: { spotInterrupted: 'migrate' },
-    });
-    await fleet.queue.cancel(after.id);
-  });
+  it.each([60_000, 0])(
+    'spotInterrupted with a notice of %s ms has it migrated, and the watch goes on',
+    async (noticeMs) => {
+      const id = `spot-${noticeMs}`;
+      const { watch, instance } = await watched(id, { on: { spotInterrupted: 'migrate' } });
+      fleet.simulator.faults.add({ kind: 'spot_interrupted', match: instance, noticeMs, times: 1 });
+      expect(await ended(watch)).toMatchObject({ result: { event: 'spotInterrupted', policy: 'migrate' } });
+      expect(await webhookOf(watch)).toMatchObject({ type: 'instance.spot_interrupted' });
+      const migration = await ended(`${watch}-migrate`);
+      expect(migration.state).toBe('completed');
+      const { novitaInstanceId, isUnchanged } = migration.result as {
+        novitaInstanceId: string;
+        isUnchanged: boolean;
+      };
+      // One that still runs is no matter of the provider's call, so another instance replaces it.
+      expect(novitaInstanceId === instance).toBe(noticeMs === 0);
+      expect(isUnchanged).toBe(false);
+      const after = await fleet.waitForJob(`${watch}-migrate-watch`, 'waiting');
+      expect(after.payload).toMatchObject({
+        novitaInstanceId,
+        reported: [],
+        on: { spotInterrupted: 'migrate' },
+      });
+      await fleet.queue.cancel(after.id);
+    },
+  );
 
   it('deleted has it replaced, and the replacement is watched', async () => {
     const { watch, instance } = await watched('gone', { on: { deleted: 'replace' } });
@@ -123,6 +125,28 @@ describe('an event of a watched instance', () => {
     const after = await fleet.waitForJob(`${watch}-migrate-watch`, 'waiting');
     expect(after.payload).toMatchObject({ novitaInstanceId, createJobId: `${watch}-migrate-replacement` });
     await fleet.queue.cancel(after.id);
+  });
+
+  it('deleted by a job of ours replaces nothing', async () => {
+    const { watch, instance } = await watched('unwanted', { on: { deleted: 'replace' } });
+    const before = fleet.simulator.ledger.filter(({ action }) => action === 'create').length;
+    await ended((await fleet.queue.instances.delete('unwanted')).id);
+    expect(await ended(watch)).toMatchObject({ result: { event: 'deleted' } });
+    const { error } = await ended(`${watch}-migrate`);
+    expect(error).toMatchObject({
+      code: 'JETFLEET_INSTANCE_VANISHED',
+      message: expect.stringContaining(instance),
+    });
+    expect(fleet.simulator.ledger.filter(({ action }) => action === 'create')).toHaveLength(before);
+  });
+
+  it('is watched for from the create job on, where that says so', async () => {
+    const payload = { ...instancePayload('from'), watch: { maxIntervalMs: 40, priceIntervalMs: 0 } };
+    await fleet.queue.addJob('create_instance', payload, 'high', { id: 'from' });
+    for (const id of ['from', 'from-monitor']) await fleet.waitForJob(id, 'completed');
+    const { payload: own } = await fleet.waitForJob('from-monitor-watch', 'waiting');
+    expect(own).toMatchObject({ instanceId: 'from', createJobId: 'from', maxIntervalMs: 40 });
+    await fleet.queue.cancel('from-monitor-watch');
   });
 
   it('unhealthy has it deleted', async () => {

@@ -7,6 +7,7 @@ import { attempt } from '../ui/toasts.js';
 /** What can be done with an instance, and what is asked before. */
 const VERBS = {
   check: { name: 'Check', text: 'Its ports are asked for an answer; nothing is changed.' },
+  watch: { name: 'Watch', text: 'What happens to it is reported from then on.' },
   start: { name: 'Start', text: 'It costs money from then on.' },
   restart: { name: 'Restart', text: 'What runs on it is ended.' },
   stop: { name: 'Stop', text: 'What runs on it is ended. Its disk is kept, and may go on to cost money.' },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import type { Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
-import { applyVanish, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
+import { applyOutside, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
 import { Simulator, type SimulatorOptions } from '../simulator/simulator.js';
 import {
   type Answer,
@@ -64,7 +64,7 @@ class SimulatedLambda implements SimulatedWire {
   readonly path = LAMBDA_API_PATH;
   readonly operations = LAMBDA_OPERATIONS;
   readonly routesWithIds = ['GET /instances/{id}'];
-  readonly lacks = ['capped_pages', 'numeric_id'] as const;
+  readonly lacks = ['capped_pages', 'numeric_id', 'spot_interrupted'] as const;
   readonly refuse = refuse;
   readonly refusals = {
     unauthorised: refuse(401, 'global/invalid-api-key', 'API key was invalid, expired, or deleted.'),
@@ -93,7 +93,7 @@ class SimulatedLambda implements SimulatedWire {
   }
 
   answer({ route, query, body }: RequestRecord): Reply {
-    applyVanish(this.#instances, this.#faults);
+    applyOutside(this.#instances, this.#faults);
     switch (route) {
       case 'GET /instances': {
         const odd = this.#faults.take('odd_elements', { texts: [] })?.elements ?? [];

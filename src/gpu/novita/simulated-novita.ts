@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Fault, Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
-import { applyVanish, listedNow, readNow, remove, rent } from '../simulator/renting.js';
+import { applyOutside, listedNow, readNow, remove, rent } from '../simulator/renting.js';
 import {
   type Answer,
   namesOf,
@@ -52,7 +52,7 @@ export class SimulatedNovita implements SimulatedWire {
   /** Carries a request out; the faults of single routes are applied by the server around it. */
   answer(request: RequestRecord): Reply {
     const { route, query } = request;
-    applyVanish(this.#instances, this.#faults);
+    applyOutside(this.#instances, this.#faults);
     switch (route) {
       case 'GET /products':
         return ok({ data: this.#products(query) });

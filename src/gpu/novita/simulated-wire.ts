@@ -82,12 +82,21 @@ export function wireOf(instances: SimulatedInstances, instance: SimulatedInstanc
     kind: 'gpu',
     billingMode: created.billingMode,
     endTime: '-1',
-    spotStatus: instance.isSpot && isRunning ? 'running' : '',
-    spotReclaimTime: '0',
+    spotStatus: spotStatusOf(instances, instance, isRunning),
+    spotReclaimTime: instance.reclaimAtMs === undefined ? '0' : seconds(instance.reclaimAtMs),
     createdAt: seconds(instance.createdAtMs),
     lastStartedAt: seconds(instances.startedAtMs(instance)),
     lastStoppedAt: seconds(instance.stoppedAtMs),
   };
+}
+
+function spotStatusOf(
+  instances: SimulatedInstances,
+  instance: SimulatedInstance,
+  isRunning: boolean,
+): string {
+  if (instance.reclaimAtMs !== undefined) return instances.isReclaimed(instance) ? 'terminated' : 'notified';
+  return instance.isSpot && isRunning ? 'running' : '';
 }
 
 function parsePort(text: string): { port: number; type: string } {

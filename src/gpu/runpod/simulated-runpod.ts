@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { QuotaState } from '../simulator/call-limits.js';
 import type { Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
-import { applyVanish, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
+import { applyOutside, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
 import { Simulator, type SimulatorOptions } from '../simulator/simulator.js';
 import {
   type Answer,
@@ -91,7 +91,7 @@ class SimulatedRunpod implements SimulatedWire {
     'POST /pods/{id}/action',
     'GET /templates/{id}',
   ];
-  readonly lacks = ['capped_pages', 'numeric_id'] as const;
+  readonly lacks = ['capped_pages', 'numeric_id', 'spot_interrupted'] as const;
   readonly refuse = (status: number, name: string, message: string) => problem(status, name, message);
   readonly refusals = {
     unauthorised: problem(401, 'Unauthorized', 'invalid bearer token'),
@@ -127,7 +127,7 @@ class SimulatedRunpod implements SimulatedWire {
   }
 
   answer({ route, query, body }: RequestRecord): Reply {
-    applyVanish(this.#instances, this.#faults);
+    applyOutside(this.#instances, this.#faults);
     switch (route) {
       case 'GET /pods':
         return this.#list();

@@ -92,6 +92,8 @@ const faultSchema = z.discriminatedUnion('kind', [
   }),
   /** `afterMs`: the age from which an instance disappears, at the next request, as if somebody else had deleted it. */
   fault('vanish', { afterMs: delayMs.default(0) }),
+  /** `afterMs`: the age from which a spot instance is reclaimed, at the next request, with a notice of `noticeMs`; it can be migrated or started then. */
+  fault('spot_interrupted', { afterMs: delayMs.default(0), noticeMs: delayMs.default(1_000) }),
 ]);
 
 /** In the order of docs/simulator.md. */

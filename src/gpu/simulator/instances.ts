@@ -70,6 +70,8 @@ export interface SimulatedInstance extends InstanceSpec {
   orderedAtMs: number;
   startedAtMs: number;
   stoppedAtMs: number;
+  /** When its provider takes it back, which it has announced. */
+  reclaimAtMs?: number;
 }
 
 const MAX_LEDGER_ENTRIES = 100_000;
@@ -133,7 +135,9 @@ export class SimulatedInstances {
   }
 
   /** The present status in Novita's words, which other wires translate, or undefined once it is forgotten. */
-  status({ order, orderedAtMs, stuckPulling, startFailure }: SimulatedInstance): string | undefined {
+  status(instance: SimulatedInstance): string | undefined {
+    const { order, orderedAtMs, stuckPulling, startFailure } = instance;
+    if (this.isReclaimed(instance)) return 'exited';
     const elapsedMs = Date.now() - orderedAtMs;
     const { creatingAfterMs, pullingAfterMs, runningAfterMs, forgottenAfterMs } = this.#timings;
     if (order === 'create') {
@@ -150,6 +154,7 @@ export class SimulatedInstances {
   /** Carries out an order. The caller has checked that the present status allows it. */
   order(instance: SimulatedInstance, order: Order, now = Date.now()): void {
     instance.startedAtMs = this.startedAtMs(instance);
+    delete instance.reclaimAtMs;
     instance.order = order;
     instance.orderedAtMs = now;
     if (order === 'stop') instance.stoppedAtMs = now;
@@ -176,6 +181,15 @@ export class SimulatedInstances {
   vanish(instance: SimulatedInstance): void {
     this.#lateDeletes.delete(instance);
     this.#forget(instance);
+  }
+
+  /** Takes a spot instance back, once the notice is over. The provider does that, so it is not in the ledger. */
+  reclaim(instance: SimulatedInstance, noticeMs: number): void {
+    instance.reclaimAtMs = Date.now() + noticeMs;
+  }
+
+  isReclaimed({ reclaimAtMs = Number.POSITIVE_INFINITY }: SimulatedInstance): boolean {
+    return Date.now() >= reclaimAtMs;
   }
 
   #forget(instance: SimulatedInstance): void {

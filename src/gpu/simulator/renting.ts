@@ -51,14 +51,17 @@ export function remove(instances: SimulatedInstances, faults: Faults, instance: 
   else instances.order(instance, 'delete');
 }
 
-/** Takes the instances away that a fault lets disappear. */
-export function applyVanish(instances: SimulatedInstances, faults: Faults): void {
+/** Takes the instances away that a fault lets disappear, or lets their provider take back. */
+export function applyOutside(instances: SimulatedInstances, faults: Faults): void {
   // Looking at every instance for each request would make many instances slow.
-  if (!faults.has('vanish')) return;
+  if (!faults.has('vanish') && !faults.has('spot_interrupted')) return;
   for (const instance of instances.all()) {
     const ageMs = Date.now() - instance.createdAtMs;
-    const fault = faults.take('vanish', namesOf(instance), ({ afterMs }) => ageMs >= afterMs);
-    if (fault) instances.vanish(instance);
+    const isOld = ({ afterMs }: { afterMs: number }) => ageMs >= afterMs;
+    if (faults.take('vanish', namesOf(instance), isOld)) instances.vanish(instance);
+    const isFree = instance.isSpot && instances.status(instance) === 'running' && !instance.reclaimAtMs;
+    const reclaim = isFree ? faults.take('spot_interrupted', namesOf(instance), isOld) : undefined;
+    if (reclaim) instances.reclaim(instance, reclaim.noticeMs);
   }
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { QuotaState } from '../simulator/call-limits.js';
 import type { Faults, FaultTarget } from '../simulator/faults.js';
 import type { SimulatedInstance, SimulatedInstances } from '../simulator/instances.js';
-import { applyVanish, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
+import { applyOutside, isHidden, listedNow, readNow, remove, rent } from '../simulator/renting.js';
 import { Simulator, type SimulatorOptions } from '../simulator/simulator.js';
 import {
   type Answer,
@@ -127,7 +127,7 @@ class SimulatedVast implements SimulatedWire {
   }
 
   answer({ route, query, body }: RequestRecord): Reply {
-    applyVanish(this.#instances, this.#faults);
+    applyOutside(this.#instances, this.#faults);
     const id = query.id ?? '';
     switch (route) {
       case 'POST /v0/bundles/':

@@ -56,6 +56,18 @@ describe('renting an instance', () => {
     );
   });
 
+  it('is followed by its lease, and its monitor takes the watch along', async () => {
+    const watch = { on: { deleted: 'replace' as const } };
+    const { outcome } = await run({}, { payload: { ...payload, watch, lease: { ms: 60_000 } } });
+    const ids = { instanceId: 'i-1', novitaInstanceId: 'new-1' };
+    expect(outcome).toMatchObject({
+      next: [
+        { type: 'monitor_instance', payload: { ...ids, watch: { ...watch, createJobId: input.jobId } } },
+        { type: 'keep_lease', idSuffix: 'lease', payload: { ...ids, leaseMs: 60_000 } },
+      ],
+    });
+  });
+
   it('takes the next offer when one has no capacity', async () => {
     const create = (offer: Offer) => (offer.productId === 'p1' ? fail(capacity())() : 'new-2');
     const { outcome, calls } = await run({ create });

@@ -121,6 +121,19 @@ describe('a migration', () => {
     expect(done).toEqual(['announced', 'sent', 'replaced', 'asked for other']);
   });
 
+  it('of one that still runs, which the provider does not move, is a replacement; one that has stopped is waited for', async () => {
+    const refuse = () => {
+      throw new JetfleetError('JETFLEET_PROVIDER_CONFLICT', 'invalid state change', { retryable: false });
+    };
+    const running = await migrate(
+      {},
+      { read: () => ({ ...preempted, status: 'running' }), send: refuse, replacement: () => runsElsewhere },
+    );
+    expect(running.outcome).toMatchObject(asReplaced);
+    const stopped = await migrate({}, { read: () => preempted, send: refuse });
+    expect(stopped.outcome).toMatchObject({ kind: 'failed', timedOut: true });
+  });
+
   it('leaves the old one as it is where no other one can be rented', async () => {
     const error = { code: 'JETFLEET_PROVIDER_CAPACITY', message: 'nothing is free' };
     const { outcome } = await migrate(

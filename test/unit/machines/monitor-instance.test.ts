@@ -26,6 +26,13 @@ import {
 } from './monitor-instance-fixture.js';
 
 describe('while there is time', () => {
+  it('is followed by a watch where its payload has one', async () => {
+    const watch = { maxIntervalMs: 60_000, createJobId: 'order-42' };
+    const { outcome } = await run(inputAt(1_000, { watch }), { check: () => ready });
+    const payload = { instanceId: 'i-1', novitaInstanceId: 'n-1', ...watch };
+    expect(outcome).toMatchObject({ next: [{ type: 'watch_instance', idSuffix: 'watch', payload }] });
+  });
+
   it('completes when the instance runs and is healthy, even past the deadline', async () => {
     for (const ms of [42_000, MAX_WAIT + 5_000]) {
       const { outcome, calls } = await run(inputAt(ms), { check: () => ready });
