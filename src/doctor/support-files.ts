@@ -1,11 +1,12 @@
 /** What someone who helps from afar needs to see of a queue: files of JSON, without payloads, results and secrets. */
+import { createHash } from 'node:crypto';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import type { Broker } from '../broker/broker.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { maskSecrets } from '../jobs/mask.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { packageVersion } from '../telemetry/version.js';
-import type { Finding } from '../upkeep/finding.js';
+import type { Finding, FindingCode } from '../upkeep/finding.js';
 import { EXTRA_KINDS, STREAM_KINDS } from '../wire/subjects.js';
 
 export interface SupportFile {
@@ -48,7 +49,11 @@ export async function supportFiles(queue: JobQueueService, parts: SupportParts):
       read: () => versions(opened),
     },
     { name: 'config.json', about: 'settings and their sources, secrets masked', read: parts.settings },
-    { name: 'findings.json', about: 'what the doctor finds', read: parts.findings },
+    {
+      name: 'findings.json',
+      about: 'what the doctor finds',
+      read: async () => (await parts.findings()).map(withoutWords),
+    },
     {
       name: 'streams.json',
       about: 'configuration and state of the streams, no messages',
@@ -71,7 +76,7 @@ export async function supportFiles(queue: JobQueueService, parts: SupportParts):
     },
     {
       name: 'errors.json',
-      about: 'why jobs failed, by cause: codes, and messages without their texts and numbers',
+      about: 'why jobs failed, by cause: codes, types and counts, no messages',
       read: online(() => errors(queue)),
     },
   ];
@@ -145,10 +150,31 @@ async function consumers({ topology, subjects }: Broker): Promise<unknown> {
   return Object.fromEntries(await Promise.all(infos));
 }
 
-/** Without the samples, whose messages are as the handler wrote them. */
+/** These name limit keys and tags, which come from payloads, and reasons of pauses, which people write. */
+const WITH_WORDS: ReadonlySet<FindingCode> = new Set([
+  'permit_left_over',
+  'permit_unused',
+  'tag_left_over',
+  'paused',
+  'pause_drift',
+]);
+
+function withoutWords(finding: Finding): Partial<Finding> {
+  const { code, severity, target } = finding;
+  if (!WITH_WORDS.has(code)) return finding;
+  // The same one is recognised in the next bundle.
+  return { code, severity, target: createHash('sha256').update(target).digest('hex').slice(0, 16) };
+}
+
+/** A code as programs have them. Anything else that a handler calls one is left out. */
+const CODE = /^[A-Z][A-Z0-9_]{1,63}$/;
+
+/** Without messages and samples: handlers write both. */
 async function errors(queue: JobQueueService): Promise<unknown> {
   const { causes, total, others } = await queue.deadLetters.causes();
-  const shown = causes.slice(0, MAX_CAUSES).map(({ sample: _, ...cause }) => cause);
+  const shown = causes.slice(0, MAX_CAUSES).map(({ sample: _, message: __, code, ...cause }) => {
+    return { code: CODE.test(code) ? code : null, ...cause };
+  });
   return {
     total,
     causes: shown,

@@ -111,6 +111,10 @@ export function migrateInstanceRun(
     const owner = await ownerOf(job, instances, await broker());
     await addLike(await broker(), owner, job.record, id);
   };
+  const isRunning = async (job: JobContext, id: string) => {
+    const [instance] = await instances.find(job, { ids: [id] });
+    return instance?.status === 'running' && instance.healthy;
+  };
   return migrateInstanceChart(settings).provide({
     actors: {
       ...orderActors<MigrateCheckpoint>(actor, instances, 'migrate'),
@@ -128,8 +132,10 @@ export function migrateInstanceRun(
         if (!rented) await add(job, replacementJobId);
         if (!rented || rented.state === 'pending') return { state: 'pending' };
         if (rented.state === 'failed') return rented;
-        const { novitaInstanceId, createJobId, isUp } = rented;
-        return isUp ? { state: 'running', novitaInstanceId, createJobId } : { state: 'pending' };
+        const { novitaInstanceId, createJobId, isUp, isWatched } = rented;
+        // The record of its monitor was removed: the provider is asked.
+        const runs = isUp || (!isWatched && (await isRunning(job, novitaInstanceId)));
+        return runs ? { state: 'running', novitaInstanceId, createJobId } : { state: 'pending' };
       }),
     },
   });

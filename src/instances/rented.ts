@@ -9,8 +9,15 @@ import { createInstance, monitorInstance } from './jobs.js';
 /** The instance of an operation, as far as its jobs say. */
 export type Rented =
   | { state: 'pending'; createJobId: string }
-  /** It is rented; `isUp` once its monitor has seen it run. */
-  | { state: 'rented'; createJobId: string; instanceId: string; novitaInstanceId: string; isUp: boolean }
+  /** It is rented; `isUp` once its monitor has seen it run, and `isWatched` while there is a record of that monitor. */
+  | {
+      state: 'rented';
+      createJobId: string;
+      instanceId: string;
+      novitaInstanceId: string;
+      isUp: boolean;
+      isWatched: boolean;
+    }
   | { state: 'failed'; createJobId: string; error: Pick<JobErrorInfo, 'code' | 'message'> };
 
 /** More offers than one operation tries; records that somebody made may go in a circle. */
@@ -47,6 +54,7 @@ function rented(create: JobRecord, monitor: JobRecord | undefined): Rented {
     instanceId,
     novitaInstanceId,
     isUp: monitor?.status === 'completed',
+    isWatched: monitor !== undefined,
   };
 }
 

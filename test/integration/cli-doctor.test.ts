@@ -24,7 +24,7 @@ beforeEach(async () => {
     handlers: {
       fails: { handler: () => Promise.reject(new Error('no')), maxAttempts: 1 },
       refuses: {
-        handler: () => Promise.reject(new Error('no room in "error-canary" for job 42')),
+        handler: () => Promise.reject(new Error('no account for error-canary')),
         maxAttempts: 1,
       },
       works: { handler: () => ({ kept: 'result-canary' }) },
@@ -173,7 +173,7 @@ test('doctor --bundle writes what support needs to see, and nothing of what jobs
     streams: { [`${prefix}_EVENTS`]: { state: { messages: expect.any(Number) } } },
     consumers: { [`${prefix}_JOBS`]: expect.arrayContaining([expect.objectContaining({ num_pending: 0 })]) },
     stats: { completedJobs: 1, failedJobs: 1 },
-    errors: { total: 1, causes: [{ count: 1, message: 'no room in <text> for job <n>' }] },
+    errors: { total: 1, causes: [{ count: 1, code: 'JETFLEET_HANDLER_FAILED' }] },
   });
   expect(parsed.config).toContainEqual(
     expect.objectContaining({ variable: 'NATS_USER', value: 'jobs', source: 'url' }),

@@ -37,7 +37,11 @@ beforeAll(async () => {
   await fleet.addWorker(undefined, {
     provider: [
       proxy.provider,
-      createLambdaProvider({ apiKey: lambda.apiKey, baseUrl: lambda.url, sshKeyName: SIMULATED_SSH_KEY }),
+      createLambdaProvider({
+        ...{ apiKey: lambda.apiKey, baseUrl: lambda.url, sshKeyName: SIMULATED_SSH_KEY },
+        // Its own would make each test wait for 12 s.
+        rateLimits: false,
+      }),
     ],
     ...{ pollIntervalMs: 40, settleDelayMs: 20, sweep: false },
     probeGuard: { allowHosts: [`127.0.0.1:${appPort}`] },
@@ -197,6 +201,20 @@ describe('a provider that can only restart', () => {
 });
 
 describe('a migration', () => {
+  it('by a replacement ends by what the provider says, where the record of its monitor was removed', async () => {
+    const id = await rent('kept', LAMBDA);
+    const other = await rent('gone-replacement', LAMBDA);
+    await fleet.queue.deleteJobs(['gone-replacement-monitor']);
+    expect(await fleet.queue.getJob('gone-replacement-monitor')).toBeUndefined();
+    const { instances } = fleet.queue;
+    const { id: migration } = await instances.migrate('kept', { by: 'replacement', id: 'gone' });
+    expect(await ended(migration)).toMatchObject({
+      state: 'completed',
+      result: { replaced: id, novitaInstanceId: other },
+    });
+    await ended('gone-delete');
+  });
+
   it("of a reclaimed spot instance is the provider's own, under the same id", async () => {
     const id = await rent('spot');
     let isMoved = false;
