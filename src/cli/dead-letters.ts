@@ -129,7 +129,8 @@ function deleteCommand(group: Command): void {
     .option('--all', 'without any filter: all of them')
     .action(async () => {
       const options = command.optsWithGlobals<BulkFlags>();
-      const filter = checkedFilter(options, 'delete');
+      // What fails while the question stands was not counted, and stays.
+      const filter = { until: new Date(), ...checkedFilter(options, 'delete') };
       await using queue = openExisting(options);
       const hint = '"dead-letters causes" with the same filter counts them';
       const question = () => ask(queue, filter, (jobs) => `Remove ${jobs} for good?`);

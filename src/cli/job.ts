@@ -163,9 +163,12 @@ function cleanupCommand(job: Command): void {
       const options = command.optsWithGlobals<CleanupFlags>();
       const { olderThan, type, status, keep, dryRun = false } = options;
       await using queue = openExisting(options);
+      const startedMs = performance.now();
+      // What ends while the question stands was not counted, and stays.
+      const age = () => olderThan + Math.ceil(performance.now() - startedMs);
       const clean = (isCount: boolean) =>
         showProgress(isCount ? 'jobs counted' : 'jobs removed', options, (onProgress) =>
-          queue.cleanup(olderThan, { ...defined({ type, status, keep }), dryRun: isCount, onProgress }),
+          queue.cleanup(age(), { ...defined({ type, status, keep }), dryRun: isCount, onProgress }),
         );
       if (!dryRun) await confirm(options, async () => removal(await clean(true)), REMOVAL);
       const removed = await clean(dryRun);

@@ -31,11 +31,12 @@ interface Shown {
   text: string;
 }
 
-/** Runs a command at a terminal of 80 columns, and types `answer` once it is asked. */
+/** Runs a command at a terminal of 80 columns, and types `answer` once it is asked, after `meanwhile`. */
 async function atTerminal(
   args: string,
   namespace: string,
   { answer, ...env }: Record<string, string> = {},
+  meanwhile = async () => {},
 ): Promise<Shown> {
   const call = `stty cols 80 rows 20; exec '${process.execPath}' bin/jetfleet.js ${args}`;
   const child = spawn('script', ['-qefc', call, '/dev/null'], {
@@ -49,7 +50,8 @@ async function atTerminal(
   });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    if (!text.includes('[y/N]') && `${text}${part}`.includes('[y/N]')) child.stdin.write(answer ?? '');
+    if (!text.includes('[y/N]') && `${text}${part}`.includes('[y/N]'))
+      void meanwhile().then(() => child.stdin.write(answer ?? ''));
     text += part;
   });
   const [code] = (await once(child, 'close')) as [number | null];
@@ -66,10 +68,15 @@ test('a command that removes jobs asks with their number, and does nothing witho
   const interrupted = await atTerminal(cleanup, 'asked', { answer: '\u0003' });
   expect(interrupted.code).toBe(130);
   expect((await queue.getJobs()).jobs).toHaveLength(3);
-  const confirmed = await atTerminal(cleanup, 'asked', { answer: 'y\n' });
+  const confirmed = await atTerminal(cleanup, 'asked', { answer: 'y\n' }, async () => {
+    await queue.addJob('generate_monthly_report', {}, 'normal', { id: 'later' });
+    await queue.cancel('later');
+  });
   expect(confirmed.text).toContain('3 jobs removed');
   expect(confirmed.code).toBe(0);
-  expect((await queue.getJobs()).jobs).toEqual([]);
+  // It was not counted.
+  expect((await queue.getJobs()).jobs.map(({ id }) => id)).toEqual(['later']);
+  expect((await atTerminal(`${cleanup} --yes`, 'asked')).text).toContain('1 jobs removed');
   // There is nothing to ask about.
   expect(await atTerminal(cleanup, 'asked')).toEqual({
     code: 0,
