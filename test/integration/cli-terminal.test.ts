@@ -39,15 +39,15 @@ async function atTerminal(
   meanwhile = async () => {},
 ): Promise<Shown> {
   const call = `stty cols 80 rows 20; exec '${process.execPath}' bin/jetfleet.js ${args}`;
-  const child = spawn('script', ['-qefc', call, '/dev/null'], {
-    env: bareEnvironment({
-      NATS_URL: nats.url,
-      JETFLEET_NAMESPACE: namespace,
-      TERM: 'xterm-256color',
-      SHELL: '/bin/bash',
-      ...env,
-    }),
+  // Node shows no colours where it is told that nobody looks.
+  const { CI: _, ...bare } = bareEnvironment({
+    NATS_URL: nats.url,
+    JETFLEET_NAMESPACE: namespace,
+    TERM: 'xterm-256color',
+    SHELL: '/bin/bash',
+    ...env,
   });
+  const child = spawn('script', ['-qefc', call, '/dev/null'], { env: bare });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     if (!text.includes('[y/N]') && `${text}${part}`.includes('[y/N]'))
