@@ -27,7 +27,6 @@ export type {
   WatchOptions,
 } from './instances/instances.js';
 export { createInstance, deleteInstance, monitorInstance } from './instances/jobs.js';
-export type { ShownProvider } from './instances/provider-health.js';
 export {
   autoStop,
   checkInstance,
@@ -39,6 +38,7 @@ export {
   stopInstance,
   watchInstance,
 } from './instances/lifecycle-jobs.js';
+export type { ShownProvider } from './instances/provider-health.js';
 export {
   type AutoStopPayload,
   autoStopPayload,

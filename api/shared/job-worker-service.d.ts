@@ -485,6 +485,11 @@ declare class ExtraStream {
      * @throws BrokerError `JETFLEET_NO_LEADER`
      */
     find<T>(none: T, look: (read: DirectRead, stream: string) => Promise<T>): Promise<T>;
+    /**
+     * One write, before which the stream is made sure of: a write cannot find out that it is missing where somebody listens on its subject.
+     * @throws ConflictError as the expectation of the write says; what {@link open} throws
+     */
+    append(append: Append): Promise<Appended>;
     /** One write, or several that are stored together or not at all. @returns their sequences */
     commit(appends: readonly Append[]): Promise<number[]>;
 }
@@ -2205,21 +2210,6 @@ declare const monitorInstance: JobDefinition<{
     };
 }>;
 
-/** How a provider fares, or one of its regions. Times are ISO 8601. */
-interface ShownProvider {
-    provider: string;
-    /** `all` for what all regions share. */
-    region: string;
-    /** closed: its offers are used; open: it rests; halfOpen: one job tries it. */
-    state: 'closed' | 'open' | 'halfOpen';
-    /** In a row. */
-    failures: number;
-    failingSince?: string;
-    lastFailureAt?: string;
-    error?: string;
-    openUntil?: string;
-}
-
 /** Starts an instance that was stopped, and completes once it runs and is healthy. */
 declare const startInstance: JobDefinition<{
     input: {
@@ -2610,6 +2600,21 @@ declare const keepLease: JobDefinition<{
         keptForMs: number;
     };
 }>;
+
+/** How a provider fares, or one of its regions. Times are ISO 8601. */
+interface ShownProvider {
+    provider: string;
+    /** `all` for what all regions share. */
+    region: string;
+    /** closed: its offers are used; open: it rests; halfOpen: one job tries it. */
+    state: 'closed' | 'open' | 'halfOpen';
+    /** In a row. */
+    failures: number;
+    failingSince?: string;
+    lastFailureAt?: string;
+    error?: string;
+    openUntil?: string;
+}
 
 /** An endpoint: where webhooks of some events go, and how. */
 

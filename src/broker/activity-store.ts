@@ -4,7 +4,6 @@
  */
 
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ConflictError } from '../jobs/errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type ActivityKind, activitySubject, jobOfActivity } from '../wire/activity.js';
 import type { Sealer } from '../wire/sealer.js';
@@ -46,18 +45,9 @@ export class ActivityStore {
    */
   async append(kind: ActivityKind, id: string, data: string, lastSeq: number): Promise<number> {
     const subject = activitySubject(this.#subjects, kind, id);
-    // A write could not find out that the stream is missing: whoever reads along listens on its subject.
-    const { stream } = this.#jobs;
-    await stream.open();
-    try {
-      const { seq } = await stream.log.append({ subject, data, expect: { filter: subject, lastSeq } });
-      this.#jobs.noteWrite();
-      return seq;
-    } catch (error) {
-      // The stream may be gone.
-      if (!(error instanceof ConflictError)) stream.doubt();
-      throw error;
-    }
+    const { seq } = await this.#jobs.stream.append({ subject, data, expect: { filter: subject, lastSeq } });
+    this.#jobs.noteWrite();
+    return seq;
   }
 
   async last(kind: ActivityKind, id: string): Promise<StoredMessage | undefined> {

@@ -1,7 +1,7 @@
 /** A stream that is made when it is first used: how it is made, written and read. */
-import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { BrokerError, ConflictError, JetfleetError } from '../jobs/errors.js';
 import type { CommitLog } from './publish/commit-log.js';
-import type { Append } from './publish/commit-options.js';
+import type { Append, Appended } from './publish/commit-options.js';
 import type { DirectRead } from './read/direct-read.js';
 import type { TopologyReport } from './topology/report.js';
 
@@ -82,6 +82,21 @@ export class ExtraStream {
       if (!isMissing(error)) throw error;
     });
     return none;
+  }
+
+  /**
+   * One write, before which the stream is made sure of: a write cannot find out that it is missing where somebody listens on its subject.
+   * @throws ConflictError as the expectation of the write says; what {@link open} throws
+   */
+  async append(append: Append): Promise<Appended> {
+    await this.open();
+    try {
+      return await this.log.append(append);
+    } catch (error) {
+      // The stream may be gone.
+      if (!(error instanceof ConflictError)) this.doubt();
+      throw error;
+    }
   }
 
   /** One write, or several that are stored together or not at all. @returns their sequences */

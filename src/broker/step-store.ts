@@ -2,7 +2,6 @@
  * STEPS: what the state machines of a job did, one message a job. A write replaces the message before, and is fenced by its sequence.
  * The first write of a process makes sure of the stream.
  */
-import { ConflictError } from '../jobs/errors.js';
 import { stepsSubject } from '../wire/steps.js';
 import type { Subjects } from '../wire/subjects.js';
 import type { ExtraStream } from './extra-stream.js';
@@ -30,16 +29,8 @@ export class StepStore {
    */
   async put(id: string, data: string, lastSeq: number): Promise<void> {
     const subject = stepsSubject(this.#subjects, id);
-    const { stream } = this.#jobs;
-    await stream.open();
-    try {
-      await stream.log.append({ subject, data, expect: { filter: subject, lastSeq } });
-      this.#jobs.noteWrite();
-    } catch (error) {
-      // The stream may be gone.
-      if (!(error instanceof ConflictError)) stream.doubt();
-      throw error;
-    }
+    await this.#jobs.stream.append({ subject, data, expect: { filter: subject, lastSeq } });
+    this.#jobs.noteWrite();
   }
 
   /** Removes what is kept of jobs. */

@@ -1,6 +1,6 @@
+import { answeredWithin } from '../broker/answered-within.js';
 import type { Broker } from '../broker/broker.js';
 import type { GpuProvider, Offer, OfferQuery } from '../gpu/provider.js';
-import { withDeadline } from '../jobs/deadline.js';
 import { SharedValues } from '../queue/shared-values.js';
 import { offerPollSubject } from '../wire/provider-subjects.js';
 
@@ -57,10 +57,10 @@ export class OfferPolls {
     id: string,
     change: (before: OfferPoll) => OfferPoll | undefined,
   ): Promise<{ before: OfferPoll; isChanged: boolean }> {
-    const late = () => new Error('the broker does not answer');
-    const changed = withDeadline(ANSWER_WITHIN_MS, [], late, async () =>
-      (await this.#values()).change(`${provider} ${id}`, change),
-    );
+    const changed = answeredWithin(ANSWER_WITHIN_MS, async () => {
+      const { subjects } = await this.#broker();
+      return (await this.#values()).change(offerPollSubject(subjects, provider, id), change);
+    });
     return changed.catch(() => ({ before: NEVER, isChanged: true }));
   }
 
@@ -69,10 +69,6 @@ export class OfferPolls {
     this.#store ??= new SharedValues({
       broker,
       kind: 'providers',
-      subjectOf: (id) => {
-        const at = id.indexOf(' ');
-        return offerPollSubject(broker.subjects, id.slice(0, at), id.slice(at + 1));
-      },
       encode: (poll) => JSON.stringify({ v: 1, ...poll }),
       decode: decodePoll,
       none: NEVER,

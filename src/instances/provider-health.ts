@@ -7,10 +7,10 @@ import {
   HEALTHY,
   providerBreakerAfter,
 } from '../../machines/index.js';
+import { answeredWithin } from '../broker/answered-within.js';
 import type { Broker } from '../broker/broker.js';
 import { TurnComesLater } from '../gpu/api/call-turns.js';
 import { ProviderError, type ProviderErrorClass } from '../gpu/provider-error.js';
-import { withDeadline } from '../jobs/deadline.js';
 import { beginningOf } from '../jobs/excerpt.js';
 import { SharedValues } from '../queue/shared-values.js';
 import { Alerts } from '../telemetry/alerts.js';
@@ -23,6 +23,8 @@ export const ALL_REGIONS = 'all';
 /** After these the provider itself did not answer, or not clearly; after any other it did. */
 const FAILURES: readonly ProviderErrorClass[] = ['transient', 'ambiguous'];
 const MAX_TEXT = 300;
+/** No call of a provider waits longer for the broker. */
+const ANSWER_WITHIN_MS = 2_000;
 
 /** What is stored of a provider and region. */
 interface StoredHealth extends BreakerSnapshot {
@@ -54,24 +56,10 @@ export interface ProviderHealthOptions {
   policy?: BreakerPolicy;
 }
 
-/** Places of one value: `lambda us-east-1`. Names of providers have no blank. */
-function idOf(provider: string, region: string): string {
-  return `${provider} ${region}`;
-}
-
-function partsOf(id: string): { provider: string; region: string } {
-  const at = id.indexOf(' ');
-  return { provider: id.slice(0, at), region: id.slice(at + 1) };
-}
-
 function storeOf(broker: Broker): SharedValues<StoredHealth> {
   return new SharedValues({
     broker,
     kind: 'providers',
-    subjectOf: (id) => {
-      const { provider, region } = partsOf(id);
-      return providerHealthSubject(broker.subjects, provider, region);
-    },
     encode: encodeBreaker,
     decode: (data) => {
       const { provider, region, ...health } = decodeBreaker(data) as Partial<StoredHealth> & BreakerSnapshot;
@@ -142,14 +130,7 @@ export class ProviderHealth {
     try {
       const { state } = await this.#recent(provider, region);
       if (state === 'closed') return { isAllowed: true };
-      const store = await this.#values();
-      const event: BreakerEvent = { type: 'PROBE', at: new Date(await this.#now()).toISOString() };
-      const { after, isChanged } = await inTime(() =>
-        store.change(idOf(provider, region), (before) => {
-          const { snapshot, accepted } = providerBreakerAfter(before, event, this.#options.policy);
-          return accepted ? { ...snapshot, provider, region } : undefined;
-        }),
-      );
+      const { after, isChanged } = await this.#step(provider, region, (at) => ({ type: 'PROBE', at }));
       if (isChanged || after.state === 'closed') return { isAllowed: true };
       const { openUntilMs = 0, probeUntilMs = openUntilMs } = after;
       return { isAllowed: false, inMs: Math.max(probeUntilMs - (await this.#now()), 1_000) };
@@ -174,20 +155,25 @@ export class ProviderHealth {
   }
 
   async #note(provider: string, region: string, eventAt: (at: string) => BreakerEvent): Promise<void> {
-    const { logger, policy } = this.#options;
     try {
-      const store = await this.#values();
-      const event = eventAt(new Date(await this.#now()).toISOString());
-      const { before, after } = await inTime(() =>
-        store.change(idOf(provider, region), (health) => {
-          const { snapshot, accepted } = providerBreakerAfter(health, event, policy);
-          return accepted ? { ...snapshot, provider, region } : undefined;
-        }),
-      );
+      const { before, after } = await this.#step(provider, region, eventAt);
       if (before.state !== after.state) this.#tell(before, after);
     } catch (err) {
-      logger.debug({ err, provider, region }, 'how a provider fares cannot be noted');
+      this.#options.logger.debug({ err, provider, region }, 'how a provider fares cannot be noted');
     }
+  }
+
+  /** Stores where an event leads the breaker. */
+  async #step(provider: string, region: string, eventAt: (at: string) => BreakerEvent) {
+    const { subjects } = await this.#options.broker();
+    const store = await this.#values();
+    const event = eventAt(new Date(await this.#now()).toISOString());
+    return answeredWithin(ANSWER_WITHIN_MS, () =>
+      store.change(providerHealthSubject(subjects, provider, region), (before) => {
+        const { snapshot, accepted } = providerBreakerAfter(before, event, this.#options.policy);
+        return accepted ? { ...snapshot, provider, region } : undefined;
+      }),
+    );
   }
 
   #tell(before: BreakerSnapshot, { provider, region, state, error, openUntilMs = 0 }: StoredHealth): void {
@@ -202,8 +188,12 @@ export class ProviderHealth {
 
   /** What cannot be read counts as healthy. */
   async #recent(provider: string, region: string): Promise<BreakerSnapshot> {
-    const read = async () => (await (await this.#values()).recent(idOf(provider, region))).value;
-    return inTime(read).catch(() => HEALTHY);
+    const read = async () => {
+      const { subjects } = await this.#options.broker();
+      return (await this.#values()).recent(providerHealthSubject(subjects, provider, region));
+    };
+    const none = { value: HEALTHY };
+    return (await answeredWithin(ANSWER_WITHIN_MS, read).catch(() => none)).value;
   }
 
   async #values(): Promise<SharedValues<StoredHealth>> {
@@ -214,12 +204,4 @@ export class ProviderHealth {
   async #now(): Promise<number> {
     return (await this.#options.broker()).clock.now();
   }
-}
-
-/** No call of a provider waits longer for the broker. */
-const ANSWER_WITHIN_MS = 2_000;
-
-function inTime<T>(call: () => Promise<T>): Promise<T> {
-  const late = () => new Error(`the broker did not answer within ${ANSWER_WITHIN_MS} ms`);
-  return withDeadline(ANSWER_WITHIN_MS, [], late, call);
 }

@@ -52,15 +52,7 @@ export class AuditTrail {
     const whole = encodeAction(action);
     const data = Buffer.byteLength(whole) <= MAX_AUDIT_BYTES ? whole : encodeAction(short);
     await this.#use(async (broker) => {
-      const stream = broker.extra.of('audit');
-      await stream.open();
-      try {
-        await stream.log.append({ subject: broker.subjects.audit(), data });
-      } catch (error) {
-        // The stream may be gone.
-        stream.doubt();
-        throw error;
-      }
+      await broker.extra.of('audit').append({ subject: broker.subjects.audit(), data });
     });
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { withDeadline } from '../../jobs/deadline.js';
+import { answeredWithin } from '../../broker/answered-within.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import type { NeededPermit } from '../../jobs/limit.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -238,12 +238,12 @@ export class RateTurns {
   async #atBroker<T>(call: (shared: Turns) => Promise<T>): Promise<T | undefined> {
     if (performance.now() < this.#awayUntilMs) return undefined;
     try {
-      const shared = await within(OPEN_WITHIN_MS, () => {
+      const shared = await answeredWithin(OPEN_WITHIN_MS, () => {
         this.#shared ??= this.#open();
         return this.#shared;
       });
       if (!this.#isConnected()) return undefined;
-      return await within(NOTE_WITHIN_MS, () => call(shared));
+      return await answeredWithin(NOTE_WITHIN_MS, () => call(shared));
     } catch (error) {
       this.#awayUntilMs = performance.now() + AWAY_MS;
       const level = JetfleetError.is(error, 'JETFLEET_CLOSED') ? 'debug' : 'warn';
@@ -260,8 +260,8 @@ export class RateTurns {
       const { ledgers, settings } = limiter;
       return new Turns({
         ledgers: {
-          update: (keys, change) => within(NOTE_WITHIN_MS, () => ledgers.update(keys, change)),
-          read: (key) => within(NOTE_WITHIN_MS, () => ledgers.read(key)),
+          update: (keys, change) => answeredWithin(NOTE_WITHIN_MS, () => ledgers.update(keys, change)),
+          read: (key) => answeredWithin(NOTE_WITHIN_MS, () => ledgers.read(key)),
           refresh: (keys, owner) => ledgers.refresh(keys, owner),
         },
         now,
@@ -272,9 +272,4 @@ export class RateTurns {
       throw error;
     }
   }
-}
-
-function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
-  const late = () => new Error(`the broker did not answer within ${ms} ms`);
-  return withDeadline(ms, [], late, call);
 }

@@ -82,20 +82,12 @@ export class HistoryCollector {
   }
 
   async #write(broker: Broker, place: Place): Promise<void> {
-    const stream = broker.extra.of('history');
-    await stream.open();
     const { subjects } = broker;
     const subject = historySubject(subjects, nameOf(place.atMs));
     const expect = { filter: historySubject(subjects, ANY), lastSeq: this.#lastSeq };
-    try {
-      const { seq } = await stream.log.append({ subject, data: encodeMinute(minuteAt(place)), expect });
-      this.#lastSeq = seq;
-      place.isChanged = false;
-    } catch (error) {
-      // The stream may be gone.
-      if (!(error instanceof ConflictError)) stream.doubt();
-      throw error;
-    }
+    const minute = { subject, data: encodeMinute(minuteAt(place)), expect };
+    this.#lastSeq = (await broker.extra.of('history').append(minute)).seq;
+    place.isChanged = false;
   }
 }
 

@@ -1,9 +1,9 @@
 /** ENDPOINTS: the endpoints, and how each fares. A change is a compare-and-set on the message before. */
 import { HEALTHY } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
-import { ConflictError, JetfleetError } from '../../jobs/errors.js';
-import { forgetOldest } from '../../jobs/forget-oldest.js';
-import { FRESH_MS, SharedValues, type Versioned } from '../../queue/shared-values.js';
+import { JetfleetError } from '../../jobs/errors.js';
+import { RecentReads } from '../../queue/recent-reads.js';
+import { SharedValues, type Versioned } from '../../queue/shared-values.js';
 import { endpointSubject, healthSubject } from '../../wire/endpoint-subjects.js';
 import { ANY } from '../../wire/subjects.js';
 import { CLOCK_SLACK_MS, decodeEndpoint, type StoredEndpoint } from './endpoint.js';
@@ -11,13 +11,12 @@ import { KnownEndpoints } from './known-endpoints.js';
 import { hasReplicas, leaderLast, upToLeader } from './leader-read.js';
 import { decodeHealth, encodeHealth, type StoredHealth } from './stored-health.js';
 
-const MOST_REMEMBERED = 1_000;
 const PAGE = 200;
 
 export class EndpointStore {
   readonly #broker: Broker;
   readonly #health: SharedValues<StoredHealth>;
-  readonly #remembered = new Map<string, { at: number; read: Promise<unknown> }>();
+  readonly #recent = new RecentReads<Versioned<StoredEndpoint>>();
   readonly #known = new KnownEndpoints({
     all: () =>
       upToLeader(
@@ -33,7 +32,6 @@ export class EndpointStore {
     this.#broker = broker;
     this.#health = new SharedValues({
       ...{ broker, kind: 'endpoints', encode: encodeHealth, decode: decodeHealth, none: HEALTHY },
-      subjectOf: (id) => healthSubject(broker.subjects, id),
     });
   }
 
@@ -89,16 +87,16 @@ export class EndpointStore {
   }
 
   recentEndpoint(id: string): Promise<Versioned<StoredEndpoint>> {
-    return this.#recent(`endpoint ${id}`, () => this.endpoint(id));
+    return this.#recent.get(id, () => this.endpoint(id));
   }
 
   health(id: string): Promise<Versioned<StoredHealth>> {
-    return this.#health.read(id);
+    return this.#health.read(this.#healthSubject(id));
   }
 
   /** As the leader has it: who has written something reads then what others wrote before. */
   async latestHealth(id: string): Promise<StoredHealth> {
-    const message = await this.#latest(healthSubject(this.#broker.subjects, id));
+    const message = await this.#latest(this.#healthSubject(id));
     return message ? decodeHealth(message.data) : HEALTHY;
   }
 
@@ -111,7 +109,7 @@ export class EndpointStore {
   }
 
   recentHealth(id: string): Promise<Versioned<StoredHealth>> {
-    return this.#health.recent(id);
+    return this.#health.recent(this.#healthSubject(id));
   }
 
   /**
@@ -120,7 +118,8 @@ export class EndpointStore {
    */
   async put(endpoint: StoredEndpoint, seq: number): Promise<void> {
     const subject = endpointSubject(this.#broker.subjects, endpoint.id);
-    await this.#write(subject, JSON.stringify(endpoint), seq);
+    const expect = { filter: subject, lastSeq: seq };
+    await this.#broker.extra.of('endpoints').append({ subject, data: JSON.stringify(endpoint), expect });
     this.#forget();
   }
 
@@ -132,7 +131,7 @@ export class EndpointStore {
     id: string,
     change: (before: StoredHealth) => StoredHealth | undefined,
   ): Promise<{ before: StoredHealth; after: StoredHealth; isChanged: boolean }> {
-    return this.#health.change(id, change);
+    return this.#health.change(this.#healthSubject(id), change);
   }
 
   /** Removes an endpoint, and what is known of it. */
@@ -142,12 +141,16 @@ export class EndpointStore {
   }
 
   async forgetHealth(id: string): Promise<void> {
-    await this.#purge(healthSubject(this.#broker.subjects, id));
+    await this.#purge(this.#healthSubject(id));
   }
 
   async #purge(subject: string): Promise<void> {
     await this.#broker.topology.purge('endpoints', subject);
     this.#forget();
+  }
+
+  #healthSubject(id: string): string {
+    return healthSubject(this.#broker.subjects, id);
   }
 
   #last(subject: string) {
@@ -158,36 +161,9 @@ export class EndpointStore {
     return hasReplicas(this.#broker) ? leaderLast(this.#broker, subject) : this.#last(subject);
   }
 
-  async #write(subject: string, data: string, lastSeq: number): Promise<number> {
-    const stream = this.#broker.extra.of('endpoints');
-    await stream.open();
-    try {
-      return (await stream.log.append({ subject, data, expect: { filter: subject, lastSeq } })).seq;
-    } catch (error) {
-      // The stream may be gone.
-      if (!(error instanceof ConflictError)) stream.doubt();
-      throw error;
-    }
-  }
-
   #forget(): void {
-    this.#remembered.clear();
+    this.#recent.clear();
     this.#health.forget();
     this.#known.forget();
-  }
-
-  #recent<T>(name: string, read: () => Promise<T>): Promise<T> {
-    const known = this.#remembered.get(name);
-    if (known && performance.now() - known.at < FRESH_MS) return known.read as Promise<T>;
-    const reading = read();
-    this.#remember(name, reading);
-    reading.catch(() => this.#remembered.delete(name));
-    return reading;
-  }
-
-  #remember(name: string, read: Promise<unknown>): void {
-    this.#remembered.delete(name);
-    this.#remembered.set(name, { at: performance.now(), read });
-    forgetOldest(this.#remembered, MOST_REMEMBERED);
   }
 }
