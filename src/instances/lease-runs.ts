@@ -76,10 +76,8 @@ export function autoStopRun(
         return { hasMore: await hasCome(job, LEASE) };
       }),
       readInstance: actor(async (job, { novitaInstanceId: id }) => {
-        const [instance] = await instances.find(job, { ids: [id] });
-        if (!instance) return null;
-        await instances.ownerOf(job, instance);
-        return { status: instance.status };
+        const instance = await instances.read(job, id, true);
+        return instance && { status: instance.status };
       }),
     },
   });

@@ -14,7 +14,6 @@ import {
   type Replacement,
 } from '../../machines/index.js';
 import type { Broker } from '../broker/broker.js';
-import type { Instance } from '../gpu/provider.js';
 import type { AddressGuard } from '../jobs/address-guard.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
@@ -33,19 +32,6 @@ import { type CheckInstancePayload, createInstancePayload, type MigrateInstanceP
 
 type ReadInput = { jobId: string; novitaInstanceId: string; isFirst: boolean };
 
-/** An instance as it is now, proven to be ours before anything is concluded from it. */
-async function readOurs(
-  instances: OwnedInstances,
-  job: JobContext,
-  { novitaInstanceId: id, isFirst }: ReadInput,
-): Promise<Instance | null> {
-  const [instance] = await instances.find(job, { ids: [id] });
-  if (!instance) return null;
-  if (isFirst) await instances.ownerOf(job, instance);
-  else await instances.assertRead(job, instance);
-  return instance;
-}
-
 function orderActors<C extends OrderCheckpoint>(
   actor: CallActor,
   instances: OwnedInstances,
@@ -53,7 +39,7 @@ function orderActors<C extends OrderCheckpoint>(
 ) {
   return {
     readInstance: actor<OrderedInstance, ReadInput>(async (job, input) => {
-      const instance = await readOurs(instances, job, input);
+      const instance = await instances.read(job, input.novitaInstanceId, input.isFirst);
       if (!instance) return null;
       const { status, healthy, reason, startedAt } = instance;
       const isAble = instances.isAble(input.novitaInstanceId, order);
@@ -88,7 +74,7 @@ export function checkInstanceRun(
   return checkInstanceChart(settings).provide({
     actors: {
       readInstance: actor(async (job, input: ReadInput): Promise<CheckedInstance> => {
-        const instance = await readOurs(instances, job, input);
+        const instance = await instances.read(job, input.novitaInstanceId, input.isFirst);
         if (!instance) return null;
         const { status, healthy, reason, endpoints } = instance;
         return { status, healthy, endpoints, ...defined({ reason }) };

@@ -92,6 +92,19 @@ export class OwnedInstances {
   }
 
   /**
+   * An instance as it is now, proven to be ours before anything is concluded from it; null where nothing shows it.
+   * @param isFirst whether its owner has yet to be found; else it is enough that the read fits the job
+   * @throws as {@link find}, {@link ownerOf} and {@link assertRead}
+   */
+  async read(job: JobContext, id: string, isFirst: boolean): Promise<Instance | null> {
+    const [instance] = await this.find(job, { ids: [id] });
+    if (!instance) return null;
+    if (isFirst) await this.ownerOf(job, instance);
+    else await this.assertRead(job, instance);
+    return instance;
+  }
+
+  /**
    * Has the provider start, stop, restart or migrate an instance; one that is gone is left to the next read.
    * @throws JetfleetError `JETFLEET_INSTANCE_NOT_OURS`; ProviderError, BrokerError
    */

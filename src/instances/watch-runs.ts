@@ -49,10 +49,8 @@ export function watchInstanceRun(
             if (known?.status === 'running' && known.healthy)
               return { status: 'running', healthy: true, endpoints: [] };
           }
-          const [instance] = await instances.find(job, { ids: [id] });
+          const instance = await instances.read(job, id, isFirst);
           if (!instance) return null;
-          if (isFirst) await instances.ownerOf(job, instance);
-          else await instances.assertRead(job, instance);
           const { status, healthy, endpoints, reason, isInterrupted } = instance;
           return { status, healthy, endpoints, ...defined({ reason, isInterrupted }) };
         },

@@ -1,5 +1,6 @@
 /** A flow as a graph to draw: its jobs, those that are alike together, and which of them run after which. */
 import type { FlowJobStatus, FlowStatus } from './shown-flow.js';
+import { statusOf } from './vocabulary.js';
 
 type GraphJob = Pick<FlowJobStatus, 'key' | 'type' | 'after' | 'onFailure'>;
 
@@ -26,7 +27,7 @@ export interface FlowGraph {
 
 /** So many that are alike are drawn one by one. */
 const MOST_ALONE = 6;
-/** Jobs are told apart by their neighbours, and these by theirs, so far; by then most flows are as fine as they become. */
+/** Jobs are distinguished by their neighbours, and these by theirs, so far; by then most flows are as fine as they become. */
 const ROUNDS = 8;
 
 /** The nodes are in the order of the flow's jobs. */
@@ -138,21 +139,11 @@ export interface NodeStand {
   words: string;
 }
 
-const TONES: Record<FlowJobStatus['state'], FlowTone> = {
-  blocked: 'blocked',
-  dropped: 'dropped',
-  queued: 'pending',
-  scheduled: 'pending',
-  retrying: 'pending',
-  running: 'processing',
-  waiting: 'processing',
-  completed: 'completed',
-  exhausted: 'failed',
-  rejected: 'failed',
-  timed_out: 'failed',
-  expired: 'failed',
-  cancelled: 'cancelled',
-};
+function toneOf(state: FlowJobStatus['state']): FlowTone {
+  if (state === 'blocked' || state === 'dropped' || state === 'cancelled') return state;
+  return statusOf(state);
+}
+
 /** What matters more comes first. */
 const WEIGHT: readonly FlowTone[] = [
   'failed',
@@ -170,7 +161,7 @@ export function standsOf({ nodes }: FlowGraph, { jobs }: Pick<FlowStatus, 'jobs'
   return new Map(
     nodes.map(({ id, keys }) => {
       const all = keys.map((key) => states.get(key) ?? 'blocked');
-      const tones = all.map((state) => TONES[state]);
+      const tones = all.map(toneOf);
       const tone = WEIGHT.find((each) => tones.includes(each)) ?? 'blocked';
       const words = all.length === 1 ? String(all[0]).replaceAll('_', ' ') : partWords(tones);
       return [id, { tone, words }];

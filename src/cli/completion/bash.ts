@@ -13,19 +13,7 @@ _jetfleet() {
     word=\${COMP_WORDS[i]}
     if [[ $word == '=' ]]; then
       continue
-    elif [[ $word == -* ]]; then
-      kind=''
-      case "$at $word" in
-${cases(valueBranches(table), 8, (kind) => `kind=${quote(kind)}`)}
-      esac
-    elif [[ -n $kind ]]; then
-      [[ $kind == +* ]] || kind=''
-    else
-      case "\${at:+$at }$word" in
-${cases([{ patterns: paths(table), isAnywhere: false, kind: '' }], 8, () => `at=\${at:+$at }$word`)}
-        *) count=$((count + 1)) ;;
-      esac
-    fi
+    elif ${followWord(table, 'count=$((count + 1))')}
   done
   if [[ -z $kind && $cur != -* ]]; then
     case "$at $((count + 1))" in
@@ -70,6 +58,26 @@ function optionsOf({ path, options, hasGlobals }: CommandTable['commands'][numbe
 function commandsOf({ path, commands }: CommandTable['commands'][number]): string[] {
   if (commands.length === 0) return [];
   return [`      ${quote(path)}) offered=${quote(commands.map(({ name }) => name).join(' '))} ;;`];
+}
+
+/**
+ * How the words before the cursor lead to a command, which zsh reads as bash does: from the condition of an `if` to its `fi`.
+ * @param counted what counts an argument
+ */
+export function followWord(table: CommandTable, counted: string): string {
+  return `[[ $word == -* ]]; then
+      kind=''
+      case "$at $word" in
+${cases(valueBranches(table), 8, (kind) => `kind=${quote(kind)}`)}
+      esac
+    elif [[ -n $kind ]]; then
+      [[ $kind == +* ]] || kind=''
+    else
+      case "\${at:+$at }$word" in
+${cases([{ patterns: paths(table), isAnywhere: false, kind: '' }], 8, () => `at=\${at:+$at }$word`)}
+        *) ${counted} ;;
+      esac
+    fi`;
 }
 
 /** The branches of a `case`, which zsh reads as bash does. */

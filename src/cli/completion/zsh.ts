@@ -1,6 +1,6 @@
-import { cases, quote } from './bash.js';
+import { cases, followWord, quote } from './bash.js';
 import type { CommandTable, Described, TableOption } from './command-table.js';
-import { argumentBranches, paths, valueBranches } from './shell-case.js';
+import { argumentBranches, valueBranches } from './shell-case.js';
 
 /** The completion of zsh, with what each command and option is for. */
 export function zshCompletion(table: CommandTable): string {
@@ -11,19 +11,7 @@ _jetfleet() {
   local -i count=0
   local -a offered
   for word in "\${(@)words[2,CURRENT-1]}"; do
-    if [[ $word == -* ]]; then
-      kind=''
-      case "$at $word" in
-${cases(valueBranches(table), 8, (kind) => `kind=${quote(kind)}`)}
-      esac
-    elif [[ -n $kind ]]; then
-      [[ $kind == +* ]] || kind=''
-    else
-      case "\${at:+$at }$word" in
-${cases([{ patterns: paths(table), isAnywhere: false, kind: '' }], 8, () => `at=\${at:+$at }$word`)}
-        *) count+=1 ;;
-      esac
-    fi
+    if ${followWord(table, 'count+=1')}
   done
   # "--status=failed" is one word.
   if [[ $PREFIX == --*=* ]]; then
