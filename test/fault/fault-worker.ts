@@ -162,11 +162,17 @@ function breakOnce({ sabotage: which }: WorkerConfig): void {
   sabotaged = true;
 }
 
+/** The queue of a process that is no worker. */
+function queueBeside(config: WorkerConfig, commit?: { confirmTimeoutMs: number }): JobQueueService {
+  const { name, servers, namespace, replicas, ackWaitMs } = config;
+  const shared = { servers, namespace, replicas, ackWaitMs, name, ...sealed() };
+  return new JobQueueService({ ...shared, ...(commit && { commit }) });
+}
+
 /** Removes what has ended, again and again, until this process is killed. */
 async function clean(config: WorkerConfig): Promise<void> {
   breakOnce(config);
-  const { name, servers, namespace, replicas, ackWaitMs } = config;
-  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, ...sealed() });
+  const queue = queueBeside(config);
   await queue.connect();
   await tell({ type: 'started' });
   for (;;) {
@@ -192,9 +198,7 @@ async function retain(queue: JobQueueService): Promise<void> {
 /** Adds jobs of unique keys until this process is killed. */
 async function addUnique(config: WorkerConfig, keys: number): Promise<void> {
   breakOnce(config);
-  const { name, servers, namespace, replicas, ackWaitMs } = config;
-  const commit = { confirmTimeoutMs: 500 };
-  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, commit, ...sealed() });
+  const queue = queueBeside(config, { confirmTimeoutMs: 500 });
   // The broker may be away.
   while (!(await queue.connect().then(() => true, passOver))) await delay(100);
   await tell({ type: 'started' });
@@ -203,9 +207,7 @@ async function addUnique(config: WorkerConfig, keys: number): Promise<void> {
 
 /** Publishes the rows of an outbox until this process is killed. */
 async function relayOutbox(config: WorkerConfig, databaseUrl: string, batchSize: number): Promise<void> {
-  const { name, servers, namespace, replicas, ackWaitMs } = config;
-  const commit = { confirmTimeoutMs: 500 };
-  const queue = new JobQueueService({ servers, namespace, replicas, ackWaitMs, name, commit, ...sealed() });
+  const queue = queueBeside(config, { confirmTimeoutMs: 500 });
   for (;;) {
     try {
       await new OutboxRelay(queue, { databaseUrl, batchSize, fallbackMs: 500 }).start();

@@ -105,8 +105,10 @@ export class OutboxDesk implements AsyncDisposable {
     const { databaseUrl } = this;
     for (const end = Date.now() + EMPTY_WITHIN_MS; ; await delay(LOOK_MS)) {
       try {
-        const { rows } = await this.#once((client) => client.query('SELECT id FROM orders'));
-        this.committed = rows.map(({ id }) => String(id));
+        if (this.left === undefined) {
+          const { rows } = await this.#once((client) => client.query('SELECT id FROM orders'));
+          this.committed = rows.map(({ id }) => String(id));
+        }
         this.left = await readOutbox({ databaseUrl });
         if (this.left.waiting === 0 || Date.now() > end) return;
       } catch (error) {
