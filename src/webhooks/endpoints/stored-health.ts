@@ -2,7 +2,7 @@
 import { decodeBreaker, encodeBreaker } from '../../../machines/breaker.js';
 import { type BreakerSnapshot, type DisabledBy, HEALTHY } from '../../../machines/index.js';
 
-/** What befalls an endpoint that people and other endpoints are told of. */
+/** What happens to an endpoint, and is reported to people and to other endpoints. */
 export type EndpointEvent = 'endpoint.failing' | 'endpoint.disabled' | 'endpoint.enabled';
 
 /** Such an event with the facts of its time: each process reports it in the same words, also when the endpoint is in another state by then. */
