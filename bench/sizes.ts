@@ -28,6 +28,8 @@ export interface Sizes {
   workersWarmUpMs: number;
   workersMs: number;
   idleMs: number;
+  /** CRITICAL jobs before the measured ones, until the code is compiled. */
+  criticalWarmUpJobs: number;
   criticalJobs: number;
   /** More than can be done before the last CRITICAL job is added. */
   lowJobs: number;
@@ -53,8 +55,9 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     workersWarmUpMs: 10_000,
     workersMs: 75_000,
     idleMs: 30_000,
-    criticalJobs: 100,
-    lowJobs: 30_000,
+    criticalWarmUpJobs: 100,
+    criticalJobs: 500,
+    lowJobs: 150_000,
   },
   quick: {
     rounds: 1,
@@ -75,6 +78,7 @@ export const SIZES: Readonly<Record<Mode, Sizes>> = {
     workersWarmUpMs: 500,
     workersMs: 2_000,
     idleMs: 1_000,
+    criticalWarmUpJobs: 5,
     criticalJobs: 20,
     lowJobs: 3_000,
   },

@@ -12,12 +12,13 @@ const CRITICAL_PAUSE_MS = 20;
 export const measureCriticalBehindLow: Measure = async ({
   unit,
   server,
-  sizes: { lowJobs, criticalJobs },
+  sizes: { lowJobs, criticalWarmUpJobs, criticalJobs },
 }) => {
   const session = await openSession(unit.system, server.url, 'latency');
   await session.addBulk(makeJobs(lowJobs, 'low'));
   const starts = new StartTimes();
-  const critical = makeJobs(criticalJobs, 'critical', lowJobs);
+  const all = makeJobs(criticalWarmUpJobs + criticalJobs, 'critical', lowJobs);
+  const critical = all.slice(criticalWarmUpJobs);
   let firstStarted = () => {};
   const busy = new Promise<void>((resolve) => {
     firstStarted = resolve;
@@ -28,7 +29,7 @@ export const measureCriticalBehindLow: Measure = async ({
     if (n < lowJobs) await delay(LOW_JOB_MS);
   });
   await busy;
-  await addEvenly(session, critical, CRITICAL_PAUSE_MS, starts);
+  await addEvenly(session, all, CRITICAL_PAUSE_MS, starts);
   await starts.allOf(critical);
   await worker.stop();
   const left = await session.unfinished();

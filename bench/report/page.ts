@@ -113,6 +113,10 @@ function method({ sizes }: BenchResult): string {
   const { addJobs, addBulkJobs, processJobs, rawJobs, latencyMs, backlogs, backlogJobs } = sizes;
   const { monitors, pollMs, polls, listJobs, criticalJobs, lowJobs } = sizes;
   const count = (value: number) => value.toLocaleString('en');
+  // Figures that were stored earlier had none.
+  const warmUp = sizes.criticalWarmUpJobs
+    ? ` after ${count(sizes.criticalWarmUpJobs)} that compile the code`
+    : '';
   const durabilities = Object.entries(DURABILITY_OF).flatMap(([durability, systems]) =>
     Object.entries(systems).map(([system, setting]) => [
       durability,
@@ -129,7 +133,7 @@ function method({ sizes }: BenchResult): string {
     `Jobs: ${count(addJobs)} added one at a time, ${count(addBulkJobs)} in bulk, ` +
       `${count(processJobs)} processed, ${count(rawJobs)} for the raw limit, ${count(latencyMs / 1_000)} ` +
       `s of start latency, ${count(backlogJobs)} on top of backlogs of ${backlogs.map(count).join(', ')}, ` +
-      `${count(criticalJobs)} CRITICAL before ${count(lowJobs)} LOW, ${count(monitors)} monitors ` +
+      `${count(criticalJobs)} CRITICAL${warmUp} before ${count(lowJobs)} LOW, ${count(monitors)} monitors ` +
       `with ${polls} polls of ${count(pollMs / 1_000)} s each, ${count(listJobs)} finished jobs to list.`,
     'Peers have the settings that suit them best here: BullMQ removes completed jobs; ' +
       'graphile-worker has a local queue of 500, completes in batches and has 50 connections, opened ' +

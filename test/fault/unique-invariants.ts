@@ -1,4 +1,5 @@
 /** No unique key is active twice. */
+import { TOLERABLE_MS } from '../../src/broker/connection/broker-clock.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import type { Claim } from '../../src/wire/unique-claim.js';
 import type { Evidence, StoredRecord } from './evidence.js';
@@ -60,12 +61,10 @@ interface Life {
   toMs: number;
 }
 
-/** By how much they may differ in that, on a busy machine. */
-const CLOCKS_DIFFER_MS = 100;
-
 /**
  * A key is claimed once the job before has ended; the message of a job waits without a record. Both say themselves when they were written: the
- * copies of the two streams have the times at which they were copied, each with a lag of its own.
+ * copies of the two streams have the times at which they were copied, each with a lag of its own. Two processes may differ by what a clock
+ * tolerates: a run had 331 and 357 ms, of one busy process.
  */
 function claimedTooEarly(
   key: string,
@@ -84,7 +83,7 @@ function claimedTooEarly(
   return lives.flatMap((life, index): Violation[] => {
     const before = lives
       .slice(0, index)
-      .find(({ id, toMs }) => id !== life.id && life.fromMs + CLOCKS_DIFFER_MS < toMs);
+      .find(({ id, toMs }) => id !== life.id && life.fromMs + TOLERABLE_MS < toMs);
     if (!before) return [];
     const detail = `${life.id} got it ${before.toMs - life.fromMs} ms before ${before.id} had ended`;
     return [{ kind: 'active-twice', about: key, detail }];

@@ -9,8 +9,11 @@ const FINE_ROUND_TRIP_MS = 10;
 const TRIES = 3;
 /** Bounds that cross by no more than this agree: clocks are rounded to milliseconds, and differ a little in speed. */
 const ROUNDING_MS = 5;
-/** So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. */
-const TOLERABLE_MS = 400;
+/**
+ * So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. Two processes of a busy machine may
+ * differ by as much: each takes the middle of its bounds.
+ */
+export const TOLERABLE_MS = 400;
 const MOST_TRIES = 8;
 /** Until the broker has answered as quickly as is wanted it is asked again soon; where it answers slowly, twice as late each time. */
 const ASK_AGAIN_MS = 250;
