@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { main } from '../dist/lib/jetfleet.js';
+import * as module from 'node:module';
+
+// From Node 22.8 on: what was compiled once is not compiled again with each command.
+module.enableCompileCache?.();
+const { main } = await import('../dist/lib/jetfleet.js');
 
 await main(process.argv);

@@ -1,6 +1,10 @@
-/** Bundles dashboard/ into dist/dashboard: index.html, and assets whose names carry their hash. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+/**
+ * Bundles dashboard/ into dist/dashboard: index.html, and assets whose names carry their hash. All are compressed by gzip, as they are sent: every
+ * browser takes it, also without TLS.
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { noteBundled } from './bundled-packages.mjs';
 
@@ -96,3 +100,10 @@ await writeFile(
 </html>
 `,
 );
+
+for (const entry of await readdir(OUT, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || entry.name.endsWith('.map')) continue;
+  const path = join(entry.parentPath, entry.name);
+  await writeFile(`${path}.gz`, gzipSync(await readFile(path), { level: 9 }));
+  await rm(path);
+}

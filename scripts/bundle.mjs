@@ -3,11 +3,10 @@
  * have in common. What comes along of other packages than `dependencies` is listed in dist/lib/LICENSES.txt with its licence.
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
-import { build } from 'esbuild';
-import { noteBundled, packageOf } from './bundled-packages.mjs';
+import { build, transform } from 'esbuild';
+import { folderOf, noteBundled } from './bundled-packages.mjs';
 
 const OUT = 'dist/lib';
 const { dependencies, peerDependencies, exports } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -26,13 +25,36 @@ const english = {
   },
 };
 
-/** The optional peer is for users who trace. prom-client asks for it in any case, and gets it: a copy does no harm. */
-const ownTracing = {
-  name: 'own-tracing',
+/**
+ * Parts of packages that nothing here uses: metrics of the process with a copy of the optional peer for traces, quantiles, the threads of
+ * a logger, which find their files beside a package that is not there.
+ */
+const UNUSED =
+  /node_modules\/(prom-client\/lib\/(defaultMetrics|summary|pushgateway|cluster)|pino\/lib\/transport)\.js$/;
+
+/** An unused part fails when it is called, and names itself. */
+const withoutUnused = {
+  name: 'without-unused',
   setup(bundle) {
-    bundle.onResolve({ filter: /^@opentelemetry\/api$/ }, ({ path, importer }) =>
-      packageOf(importer) === 'prom-client' ? { path: createRequire(importer).resolve(path) } : undefined,
-    );
+    bundle.onLoad({ filter: UNUSED }, ({ path }) => {
+      const text = `${path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)} is not in the bundle of Jetfleet`;
+      return { contents: `module.exports = function () { throw new Error(${JSON.stringify(text)}); };` };
+    });
+  },
+};
+
+/** Our names stay, for whoever reads a stack; those inside of other packages do not. An error of commander is called as its class. */
+const shorterPackages = {
+  name: 'shorter-packages',
+  setup(bundle) {
+    bundle.onLoad({ filter: /node_modules\/.*\.[cm]?js$/ }, async ({ path }) => {
+      if (folderOf(path).endsWith('/commander')) return undefined;
+      const { code } = await transform(await readFile(path, 'utf8'), {
+        minifyIdentifiers: true,
+        sourcefile: path,
+      });
+      return { contents: code };
+    });
   },
 };
 
@@ -47,7 +69,7 @@ const { metafile } = await build({
   // These a user has, or installs if they are wanted: objects of theirs go from hand to hand. Schemas of zod do so too, but they work with any copy
   // of it, and the ninety files of zod would be a third of the time of an import.
   external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'zod'),
-  plugins: [english, ownTracing],
+  plugins: [english, withoutUnused, shorterPackages],
   platform: 'node',
   format: 'esm',
   target: 'node20',
@@ -71,14 +93,19 @@ await writeFile(
   brotliCompressSync(await readFile('node_modules/elkjs/lib/elk.bundled.js')),
 );
 
-const notices = await Promise.all((await noteBundled('lib', metafile, ['elkjs'])).map(notice));
-await writeFile(join(OUT, 'LICENSES.txt'), notices.join(`\n${'-'.repeat(80)}\n`));
+const folders = await noteBundled('lib', metafile, ['node_modules/elkjs']);
+await writeFile(join(OUT, 'LICENSES.txt'), await notices(folders));
 
-/** The name, version and licence of a package, in the words that it brings along. */
-async function notice(name) {
-  const folder = join('node_modules', name);
-  const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-  const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
-  const text = file ? await readFile(join(folder, file), 'utf8') : `Licence: ${license}\n`;
-  return `${name} ${version}\n\n${text.trim()}\n`;
+/** The name and version of each package, and the licence in the words that it brings along. Packages with the same words share them. */
+async function notices(folders) {
+  const namesOf = new Map();
+  for (const folder of folders) {
+    const { name, version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
+    const text = file ? await readFile(join(folder, file), 'utf8') : `Licence: ${license}`;
+    namesOf.set(text.trim(), [...(namesOf.get(text.trim()) ?? []), `${name} ${version}`]);
+  }
+  return [...namesOf]
+    .map(([text, names]) => `${names.join('\n')}\n\n${text}\n`)
+    .join(`\n${'-'.repeat(80)}\n`);
 }

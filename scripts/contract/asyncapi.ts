@@ -41,7 +41,10 @@ export function asyncApi(): Json {
       ['inbox', inbox()],
     ]),
     operations: Object.fromEntries(CHANNELS.flatMap(operationsOf)),
-    components: { messages: Object.fromEntries(messageObjects()) },
+    components: {
+      messages: Object.fromEntries(messageObjects()),
+      schemas: Object.fromEntries(KINDS.map((kind) => [headersKey(kind), headersObject(kind)])),
+    },
   };
 }
 
@@ -98,6 +101,18 @@ function messageKey({ headers }: Pick<Channel, 'headers'>, name: MessageName): s
   return headers === undefined ? name : `${name}.${headers}`;
 }
 
+/** Described once: most messages have the headers of some other. */
+const KINDS = Object.keys(HEADERS_OF) as HeaderKind[];
+
+function headersKey(kind: HeaderKind): string {
+  return `headers.${kind}`;
+}
+
+function headersObject(kind: HeaderKind): Json {
+  const properties = Object.fromEntries(HEADERS_OF[kind].map((each) => [each, HEADERS[each]]));
+  return { type: 'object', properties };
+}
+
 function messageObjects(): Map<string, Json> {
   const found = new Map<string, Json>();
   for (const { message, headers, reply } of CHANNELS) {
@@ -115,12 +130,7 @@ function messageObject(name: MessageName, headers?: HeaderKind): Json {
     contentType: text === undefined ? 'application/json' : 'text/plain',
     ...(text !== undefined && { summary: text }),
     ...(isJob && { description: `The body has at most ${MAX_PAYLOAD_BYTES} bytes.` }),
-    ...(headers && {
-      headers: {
-        type: 'object',
-        properties: Object.fromEntries(HEADERS_OF[headers].map((each) => [each, HEADERS[each]])),
-      },
-    }),
+    ...(headers && { headers: { $ref: `#/components/schemas/${headersKey(headers)}` } }),
     payload: text === undefined ? { $ref: `./schemas/${schemaFile(name)}` } : { type: 'string' },
   };
 }

@@ -1,12 +1,10 @@
 /** The page of a job as one file: the dashboard's own page, with what the API answers about the job inside, secrets masked as there. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { JobSteps } from '../queue/activity/read-steps.js';
 import { packageVersion } from '../telemetry/version.js';
-import { builtFolder } from './dashboard-files.js';
+import { builtText } from './dashboard-files.js';
 
 /** Answers a path below `/api/v1`. */
 export type Ask = (path: string) => Promise<Response>;
@@ -26,8 +24,8 @@ const MAX_STREAM_CHARACTERS = 2_000_000;
  * @throws JetfleetError of the API's answer, such as `JETFLEET_NOT_FOUND`; `JETFLEET_HTTP_NOT_FOUND` where the dashboard is not built
  */
 export async function sharePage(ask: Ask, id: string, nowMs: number): Promise<string> {
-  const template = join(builtFolder(), 'share.html');
-  if (!existsSync(template))
+  const template = builtText('share.html');
+  if (template === undefined)
     throw new JetfleetError(
       'JETFLEET_HTTP_NOT_FOUND',
       'the dashboard is not built, so there is no page of a job',
@@ -39,7 +37,7 @@ export async function sharePage(ask: Ask, id: string, nowMs: number): Promise<st
     answers: await answersOf(ask, id),
   });
   // A text in it must not end the element, and `$` means nothing in what a function returns.
-  return readFileSync(template, 'utf8').replace('{{data}}', () => data.replaceAll('<', '\\u003c'));
+  return template.replace('{{data}}', () => data.replaceAll('<', '\\u003c'));
 }
 
 /** What the page of the job asks for. */

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { brotliDecompressSync } from 'node:zlib';
 import type { ElkNode } from 'elkjs';
 
 /** A thread that has nothing to do for this long ends; the next drawing starts another. */
@@ -14,12 +13,16 @@ const CLEAN = { execArgv: [], stdin: false };
 
 /**
  * ELK has no way to stop, and a large graph takes seconds: it runs in a thread of its own, which blocks nobody and can be
- * ended. Its program is text, since a bundle has no file of its own for it, and so is ELK.
+ * ended. Its program is text, since a bundle has no file of its own for it. It unpacks ELK, which takes some 20 ms.
  */
 const PROGRAM = `
-const { parentPort, workerData } = require('node:worker_threads');
+const { readFileSync } = require('node:fs');
+const { parentPort, workerData: path } = require('node:worker_threads');
+const { brotliDecompressSync } = require('node:zlib');
+const bytes = readFileSync(path);
+const source = (path.endsWith('.br') ? brotliDecompressSync(bytes) : bytes).toString();
 const module_ = { exports: {} };
-new Function('module', 'exports', 'require', workerData)(module_, module_.exports, require);
+new Function('module', 'exports', 'require', source)(module_, module_.exports, require);
 const elk = new module_.exports();
 parentPort.on('message', (graph) => {
   elk.layout(graph).then(
@@ -40,11 +43,10 @@ interface Asked {
 }
 
 /** As the package brings it, packed; in a clone that was not built yet, as it is installed. */
-function elkSource(): string {
+function elkPath(): string {
   const { resolve } = createRequire(import.meta.url);
   const packed = join(dirname(resolve('jetfleet/package.json')), 'dist', 'lib', 'elk.br');
-  if (existsSync(packed)) return brotliDecompressSync(readFileSync(packed)).toString();
-  return readFileSync(resolve('elkjs/lib/elk.bundled.js'), 'utf8');
+  return existsSync(packed) ? packed : resolve('elkjs/lib/elk.bundled.js');
 }
 
 /** Lays out one graph after the other in a thread that starts with the first. */
@@ -84,7 +86,7 @@ class LayoutThread {
   #start(): Worker {
     const worker = new Worker(PROGRAM, {
       eval: true,
-      workerData: elkSource(),
+      workerData: elkPath(),
       resourceLimits: LIMITS,
       ...CLEAN,
     });

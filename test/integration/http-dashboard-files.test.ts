@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DashboardFiles } from '../../src/http/dashboard-files.js';
@@ -11,7 +12,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'jetfleet-files-'));
   await mkdir(join(folder, 'dashboard', 'assets'), { recursive: true });
   await writeFile(join(folder, 'secret.txt'), 'not to be served');
-  await writeFile(join(folder, 'dashboard', 'index.html'), '<!doctype html><title>page</title>');
+  await writeFile(join(folder, 'dashboard', 'index.html.gz'), gzipSync('<!doctype html><title>page</title>'));
   await writeFile(join(folder, 'dashboard', 'assets', 'app-1a2b.js'), 'export {};');
   const files = new DashboardFiles(join(folder, 'dashboard'));
   app = new Hono();
@@ -34,6 +35,18 @@ test('an asset is kept for ever, and known by its ETag', async () => {
   expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
   const etag = response.headers.get('etag') ?? '';
   expect((await get('/assets/app-1a2b.js', { headers: { 'if-none-match': etag } })).status).toBe(304);
+});
+
+test('a compressed file is sent as it is to clients that accept gzip, and unpacked to others', async () => {
+  const answers = ['gzip, deflate, br', 'br;q=1, gzip;q=0', ''].map(async (accepted) => {
+    const response = await get('/jobs', { headers: { 'accept-encoding': accepted } });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const isZipped = response.headers.get('content-encoding') === 'gzip';
+    expect(new TextDecoder().decode(isZipped ? gunzipSync(bytes) : bytes)).toContain('<title>page</title>');
+    expect(response.headers.get('vary')).toBe('Accept-Encoding');
+    return isZipped;
+  });
+  expect(await Promise.all(answers)).toEqual([true, false, false]);
 });
 
 test.each(['/assets/gone.js', '/api/v1/nothing', '/api/'])('%s is not the page', async (path) => {

@@ -15,7 +15,7 @@ export interface DescribedMessage {
   name: string;
   contentType: string;
   payload: { $ref?: string; type?: string };
-  headers?: { properties: Record<string, object> };
+  headers?: { $ref: string };
 }
 
 export interface Contract {
@@ -25,7 +25,10 @@ export interface Contract {
     string,
     { action: 'send' | 'receive'; channel: { $ref: string }; reply?: { messages: { $ref: string }[] } }
   >;
-  components: { messages: Record<string, DescribedMessage> };
+  components: {
+    messages: Record<string, DescribedMessage>;
+    schemas: Record<string, { properties: Record<string, object> }>;
+  };
 }
 
 export const CONTRACT = parse(readFileSync('docs/contract/asyncapi.yaml', 'utf8')) as Contract;
@@ -88,8 +91,17 @@ export function messageAt({ $ref }: { $ref: string }): DescribedMessage {
   return message;
 }
 
+/** The headers that a message may have, by name. */
+export function headersOf({ headers }: DescribedMessage): Record<string, object> {
+  if (headers === undefined) return {};
+  const key = headers.$ref.replace('#/components/schemas/', '');
+  const schema = CONTRACT.components.schemas[key];
+  if (!schema) throw new Error(`no schema ${key}`);
+  return schema.properties;
+}
+
 export function faultsIn(message: DescribedMessage, body: Uint8Array, headers: readonly string[]): string[] {
-  const described = message.headers?.properties ?? {};
+  const described = headersOf(message);
   const unknown = headers.filter((name) => !(name in described) && !SERVER_HEADERS.test(name));
   const faults = unknown.map((name) => `${message.name}: header ${name} is not described`);
   if (message.payload.$ref === undefined) return faults;

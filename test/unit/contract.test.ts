@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { address } from '../../scripts/contract/channels.js';
 import { Header } from '../../src/wire/headers.js';
 import { Subjects } from '../../src/wire/subjects.js';
-import { CONTRACT, channelOf, faultsOf, messageAt } from '../support/contract.js';
+import { CONTRACT, channelOf, faultsOf, headersOf, messageAt } from '../support/contract.js';
 
 const require = createRequire(import.meta.url);
 const channels = Object.entries(CONTRACT.channels).filter(([name]) => name !== 'inbox');
@@ -43,6 +43,8 @@ test('every reference leads somewhere, and every schema and message is used', ()
   }
   for (const name of Object.keys(CONTRACT.components.messages))
     expect(references, name).toContain(`#/components/messages/${name}`);
+  for (const name of Object.keys(CONTRACT.components.schemas))
+    expect(references, name).toContain(`#/components/schemas/${name}`);
 });
 
 /** What src builds subjects of: each template that begins with the prefix of a namespace, `*` for what is filled in. */
@@ -90,8 +92,8 @@ test('no namespace can be the first word of a described subject', () => {
 });
 
 test('every header of the source is described with a message', () => {
-  const described = Object.values(CONTRACT.components.messages).flatMap(({ headers }) =>
-    Object.keys(headers?.properties ?? {}),
+  const described = Object.values(CONTRACT.components.messages).flatMap((message) =>
+    Object.keys(headersOf(message)),
   );
   expect([...new Set(described)].sort()).toEqual(Object.values(Header).sort());
 });
