@@ -1,4 +1,4 @@
-// The import arrows: jobs <- wire <- broker <- queue <- upkeep and inspect <- worker <- instances <- webhooks <- doctor and http
+// The import arrows: jobs <- wire <- broker <- queue <- upkeep and inspect <- worker <- money <- instances <- webhooks <- doctor and http
 // <- cli; machines stands on jobs alone. The engine (jobs to worker) knows job types as values, and nothing of instances,
 // webhooks and providers: src/jetfleet.ts gives it those of the product.
 // Each layer lists what it may import; anything else inside the repository is an error.
@@ -16,14 +16,31 @@ const layers = {
   'src/upkeep': ['src/upkeep', ...toQueue],
   'src/inspect': ['src/inspect', 'machines', ...toQueue],
   'src/worker': ['src/worker', 'src/inspect', 'src/upkeep', 'machines', ...toQueue],
+  'src/money': ['src/money', ...toQueue],
   'src/gpu': ['src/gpu', ...toJobs],
-  'src/instances': ['src/instances', 'src/gpu', 'src/worker', 'src/upkeep', 'machines', ...toQueue],
+  'src/instances': [
+    'src/instances',
+    'src/gpu',
+    'src/money',
+    'src/worker',
+    'src/upkeep',
+    'machines',
+    ...toQueue,
+  ],
   'src/webhooks': ['src/webhooks', 'src/instances', 'src/worker', 'machines', ...toQueue],
   'src/doctor': ['src/doctor', 'src/instances', 'src/gpu', 'src/upkeep', ...toQueue],
   'src/outbox': ['src/outbox', ...toQueue],
   'src/opentelemetry': ['src/opentelemetry', 'src/worker', ...toQueue],
   'src/testing': ['src/testing', 'src/embedded', 'src/worker', 'src/jetfleet.ts', ...toQueue],
-  'src/http': ['src/http', 'src/webhooks', 'src/instances', 'src/inspect', 'src/upkeep', ...toQueue],
+  'src/http': [
+    'src/http',
+    'src/webhooks',
+    'src/instances',
+    'src/money',
+    'src/inspect',
+    'src/upkeep',
+    ...toQueue,
+  ],
 };
 /** What charts and the dashboard may know of the product's jobs: the types of their payloads and results. */
 const schemas = '^src\\/(instances|webhooks)\\/schemas\\.ts$';
@@ -57,7 +74,7 @@ module.exports = {
       comment: 'The engine is given job types as values, and imports none.',
       from: { path: inside(engine) },
       to: {
-        path: '^src\\/(instances|webhooks|gpu|outbox|testing|http|cli|doctor|opentelemetry|[a-z-]+\\.ts$)',
+        path: '^src\\/(instances|money|webhooks|gpu|outbox|testing|http|cli|doctor|opentelemetry|[a-z-]+\\.ts$)',
       },
     },
     {

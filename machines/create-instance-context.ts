@@ -1,4 +1,5 @@
 import type { CreateInstancePayload, CreateInstanceResult } from '../src/instances/schemas.js';
+import { formatAmount } from '../src/jobs/amount.js';
 import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { laterBy } from '../src/jobs/later-by.js';
@@ -97,7 +98,7 @@ export function lastingRefusal({ refused }: CreateInstanceContext, error: JobErr
 export function noCapacity(payload: CreateInstancePayload): JobErrorInfo {
   const { productName, products = [], region, regions = [], maxPricePerHour } = payload;
   const what = [productName, ...products].join(', ');
-  const price = maxPricePerHour === undefined ? '' : ` for at most ${maxPricePerHour} an hour`;
+  const price = maxPricePerHour === undefined ? '' : ` for at most ${formatAmount(maxPricePerHour)} an hour`;
   const message = `No offer of ${what} in ${[region, ...regions].join(', ')}${price}`;
   return { code: 'JETFLEET_PROVIDER_CAPACITY', message, retryable: true };
 }

@@ -21,6 +21,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'src/inspect': 'Shows live what the machines of workers do; draws charts.',
   'src/worker': 'Takes jobs, runs their handlers, writes their outcomes.',
   'src/gpu': 'The interface of GPU providers, their adapters, and simulators of their wires.',
+  'src/money': 'The ledger of what was rented, and what it costs.',
   'src/instances': 'Rents, watches and deletes instances: what `gpuInstances` brings to a worker.',
   'src/webhooks': 'Signs, guards and delivers webhooks: what `webhooks` brings to a worker.',
   'src/jetfleet.ts': 'The queue of the package: the engine, given the job types of instances and webhooks.',

@@ -64,6 +64,7 @@ export {
 } from './instances/schemas.js';
 export type { InstanceRead } from './instances/waiting-monitors.js';
 export { type BuiltInPayloads, JobQueueService, JobType } from './jetfleet.js';
+export { costOfTime, formatAmount, parseAmount } from './jobs/amount.js';
 export type { AuditAction, AuditEntry, AuditPage } from './jobs/audit.js';
 export type { Codec, CodecContext, CodecField, SealedValue } from './jobs/codec.js';
 export { isSealed } from './jobs/codec.js';
@@ -129,6 +130,16 @@ export type {
   UniqueOptions,
 } from './jobs/unique-options.js';
 export { JobPriority, type JobState, JobStatus, type OnFailure } from './jobs/vocabulary.js';
+export { costByDay, costOf, ratePerHour } from './money/cost.js';
+export {
+  type Ledger,
+  type LedgerFilter,
+  type LedgerPage,
+  type SpentQuery,
+  statusOf,
+} from './money/ledger.js';
+export type { LedgerChange, LedgerEnd, LedgerEntry } from './money/ledger-entry.js';
+export type { LedgerSums } from './money/sums.js';
 export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';
 export type { JobSteps } from './queue/activity/read-steps.js';

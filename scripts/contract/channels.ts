@@ -65,6 +65,8 @@ export const PARAMETERS: Readonly<Record<string, { description: string; enum?: r
   priority: { description: 'Strict order.', enum: ['critical', 'high', 'normal', 'low'] },
   endpoint: { description: 'The id of an endpoint of webhooks: 1 to 40 of `A-Z a-z 0-9 _ -`.' },
   provider: { description: 'The name of a provider of instances.' },
+  instance: { description: 'The id of an instance at its provider, or a hash of it.' },
+  standing: { description: 'Whether the instance is still there.', enum: ['open', 'ended'] },
   region: { description: 'A region of the provider, or `all` for what all of them share.' },
   type: { description: 'The job type: 1 to 64 of `a-z 0-9 _`, and a letter first.' },
   id: { description: 'The job id: 1 to 100 of `A-Z a-z 0-9 _ -`; up to 128 for derived ids.' },
@@ -493,6 +495,15 @@ const notices: Channel[] = [
     summary: 'The state of a provider of instances in a region, or in all: used, resting or tried.',
     stream: 'providers',
     message: ['ProviderHealth'],
+  },
+  {
+    ...internal,
+    name: 'ledger',
+    address: 'ledger.STANDING.PROVIDER.INSTANCE.ID',
+    summary: 'An instance that was rented, and what it costs.',
+    stream: 'ledger',
+    headers: 'expiring',
+    message: ['LedgerEntry'],
   },
 ];
 

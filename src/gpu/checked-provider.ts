@@ -1,4 +1,5 @@
 import { withDeadline } from '../jobs/deadline.js';
+import { defined } from '../jobs/defined.js';
 import { guardedSignal } from '../telemetry/guarded-signal.js';
 import { type CallTurns, carrying, turnsOf } from './api/call-turns.js';
 import { type GpuProvider, type Instance, isInstanceId, type Offer, type Template } from './provider.js';
@@ -48,6 +49,7 @@ export function checkedProvider(
   };
   return {
     name: provider.name,
+    ...defined({ account: provider.account }),
     capabilities: provider.capabilities,
     create: (spec, signal) => {
       const isCreated = (created: Awaited<ReturnType<GpuProvider['create']>>) =>
@@ -115,8 +117,9 @@ function isInstance(value: unknown): value is Instance {
 }
 
 function isOffer(value: unknown): boolean {
-  const { productId, region } = (value ?? {}) as Partial<Offer>;
-  return typeof productId === 'string' && typeof region === 'string';
+  const { productId, region, pricePerHour } = (value ?? {}) as Partial<Offer>;
+  const isPriced = Number.isSafeInteger(pricePerHour) && (pricePerHour as number) >= 0;
+  return typeof productId === 'string' && typeof region === 'string' && isPriced;
 }
 
 function isTemplate(value: unknown): boolean {

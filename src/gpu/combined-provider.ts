@@ -119,6 +119,7 @@ function qualified(provider: GpuProvider): GpuProvider {
   };
   return {
     name,
+    ...defined({ account: provider.account }),
     capabilities: provider.capabilities,
     async create(spec, signal) {
       const { providerInstanceId } = await provider.create(spec, signal);

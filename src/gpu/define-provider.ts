@@ -1,6 +1,10 @@
+import { defined } from '../jobs/defined.js';
 import { invalidOption } from '../jobs/errors.js';
 import { excerptOf } from '../jobs/excerpt.js';
+import { MAX_DELAY_MS } from '../jobs/limits.js';
+import { checkInteger } from '../jobs/numbers.js';
 import { assertFunction, assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
+import { checkAccount } from './api/call-rates.js';
 import type { GpuProvider, ProviderCapabilities, StartScript } from './provider.js';
 import { ProviderError } from './provider-error.js';
 
@@ -10,12 +14,13 @@ export interface ProviderDefinition extends Omit<GpuProvider, 'capabilities' | '
   stop?: GpuProvider['stop'];
   /** What the calls do not show. Defaults to no spot instances, no exact look-up by name, and names of 60 characters. */
   capabilities?: Partial<
-    Pick<ProviderCapabilities, 'spot' | 'exactNameLookup' | 'maxNameLength' | 'startScript'>
+    Pick<ProviderCapabilities, 'spot' | 'exactNameLookup' | 'maxNameLength' | 'startScript' | 'billedMs'>
   >;
 }
 
 const DEFINITION: OptionNames<Required<ProviderDefinition>> = {
   name: true,
+  account: true,
   capabilities: true,
   create: true,
   get: true,
@@ -34,6 +39,7 @@ const CAPABILITIES: OptionNames<Required<NonNullable<ProviderDefinition['capabil
   exactNameLookup: true,
   maxNameLength: true,
   startScript: true,
+  billedMs: true,
 };
 const START_SCRIPT: OptionNames<Required<StartScript>> = { needsShebang: true, endCommand: true };
 const REQUIRED = ['create', 'get', 'findByName', 'list', 'delete', 'listOffers', 'getTemplate'] as const;
@@ -48,7 +54,8 @@ const MIN_NAME_LENGTH = 60;
  */
 export function defineProvider(definition: ProviderDefinition): GpuProvider {
   assertOptions('defineProvider', definition, DEFINITION);
-  const { name, capabilities = {} } = definition;
+  const { name, account, capabilities = {} } = definition;
+  checkAccount(account);
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,31}$/.test(name)) {
     throw invalidOption(`defineProvider: name ${excerptOf(name)} must be 1 to 32 of a-z, 0-9 and -`);
   }
@@ -58,7 +65,9 @@ export function defineProvider(definition: ProviderDefinition): GpuProvider {
     exactNameLookup = false,
     maxNameLength = MIN_NAME_LENGTH,
     startScript,
+    billedMs,
   } = capabilities;
+  checkInteger('defineProvider: billedMs', billedMs, 1, MAX_DELAY_MS);
   if (startScript !== undefined) {
     assertOptions('defineProvider: startScript', startScript, START_SCRIPT);
     checkBoolean('defineProvider: startScript.needsShebang', startScript.needsShebang);
@@ -80,12 +89,14 @@ export function defineProvider(definition: ProviderDefinition): GpuProvider {
   const { stop, start, restart, migrate } = definition;
   return {
     name,
+    ...defined({ account }),
     capabilities: {
       stopStart: stop !== undefined,
       restart: restart !== undefined,
       migrate: migrate !== undefined,
       ...{ spot, exactNameLookup, maxNameLength },
       ...(startScript && { startScript: { ...startScript } }),
+      ...defined({ billedMs }),
     },
     create: definition.create.bind(definition),
     get: definition.get.bind(definition),

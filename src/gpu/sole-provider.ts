@@ -1,3 +1,4 @@
+import { defined } from '../jobs/defined.js';
 import { homeOf, ownId, unknownHome } from './instance-home.js';
 import type { GpuProvider, Instance } from './provider.js';
 
@@ -43,6 +44,7 @@ export function soleProvider(provider: GpuProvider): GpuProvider {
     ...act('restart'),
     ...act('migrate'),
     name,
+    ...defined({ account: provider.account }),
     capabilities: provider.capabilities,
     async create(spec, signal) {
       const created = await provider.create(spec, signal);

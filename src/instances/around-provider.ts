@@ -1,4 +1,5 @@
 import type { GpuProvider, Instance } from '../gpu/provider.js';
+import { defined } from '../jobs/defined.js';
 
 /** What is called around each call of a provider; `region` is that of a create. */
 export type Around = <T>(operation: keyof GpuProvider, call: () => Promise<T>, region?: string) => Promise<T>;
@@ -14,6 +15,7 @@ export function aroundProvider(provider: GpuProvider, around: Around): GpuProvid
     ...changing('restart'),
     ...changing('migrate'),
     name: provider.name,
+    ...defined({ account: provider.account }),
     capabilities: provider.capabilities,
     create: (spec, signal) => around('create', () => provider.create(spec, signal), spec.offer.region),
     get: (id, signal) => around('get', () => provider.get(id, signal)),

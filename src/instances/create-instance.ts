@@ -106,6 +106,8 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
           region: offer.region,
           productId: offer.productId,
           offer: offer.key,
+          // What its entry in the ledger is made of, by whichever worker finds the instance.
+          ...rentedAs(partOf(offer), offer),
           sentAt: new Date(await now()).toISOString(),
           sentTo: noteSent(job, partOf(offer).name, parts),
           ...(refusals.length > 0 && { refusals }),
@@ -132,6 +134,11 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       }),
     },
   });
+}
+
+function rentedAs({ name, account, capabilities }: GpuProvider, { billingMode, pricePerHour }: Offer) {
+  const { billedMs } = capabilities;
+  return { provider: name, billingMode, pricePerHour, ...defined({ account, billedMs }) };
 }
 
 /** A job that waits for the turn of its create has announced none, and what became of all before is known. */

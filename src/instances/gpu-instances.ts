@@ -34,6 +34,7 @@ import { type CallActor, callsForJobs } from './job-calls.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import { autoStopRun, extendLeaseRun, keepLeaseRun } from './lease-runs.js';
 import { assertLeases, type LeaseOptions } from './leased-template.js';
+import { LedgerKeeper } from './ledger-keeper.js';
 import {
   autoStop,
   checkInstance,
@@ -80,6 +81,8 @@ export interface GpuInstancesOptions extends RentalLimits {
   probeGuard?: AddressGuardOptions;
   /** Where instances with a lease ask for it. Defaults to none: jobs with a lease are refused. */
   lease?: LeaseOptions;
+  /** How long the ledger keeps the entry of an instance that has ended, in milliseconds. Defaults to 400 days. */
+  keepLedgerMs?: number;
 }
 
 const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
@@ -93,6 +96,7 @@ const OPTIONS: OptionNames<Required<GpuInstancesOptions>> = {
   maxGpus: true,
   probeGuard: true,
   lease: true,
+  keepLedgerMs: true,
 };
 
 /** The calls that show how a provider fares. One that refuses to delete may still rent. */
@@ -104,6 +108,8 @@ const COUNTED: ReadonlySet<keyof GpuProvider> = new Set<keyof GpuProvider>([
   'listOffers',
   'getTemplate',
 ]);
+/** Longer than any of its readers lives. */
+const MAX_KEEP_LEDGER_MS = 100 * 366 * 24 * 60 * 60 * 1000;
 /** For so much of the time between two polls the answer counts that there is no capacity: timers do not fire to the millisecond. */
 const POLLED_PART = 0.8;
 
@@ -127,7 +133,15 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
   checkInteger('maxGpus', options.maxGpus, 0, MAX_RENTAL_LIMIT);
   const { pollIntervalMs = DEFAULT_POLL_INTERVAL_MS, settleDelayMs = DEFAULT_SETTLE_DELAY_MS } = options;
   const { capacityPollMs = DEFAULT_CAPACITY_POLL_MS } = options;
-  const { ownPollsPerSecond = 200, avoidRefusedMs, probeGuard = {}, lease, ...limits } = options;
+  checkInteger('keepLedgerMs', options.keepLedgerMs, 1_000, MAX_KEEP_LEDGER_MS);
+  const {
+    ownPollsPerSecond = 200,
+    avoidRefusedMs,
+    probeGuard = {},
+    lease,
+    keepLedgerMs,
+    ...limits
+  } = options;
   if (lease !== undefined) assertLeases(lease);
   const guard = createAddressGuard(
     { allowHttp: true, ...probeGuard },
@@ -186,6 +200,13 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
       };
       const watching = { pollIntervalMs, ...verifying };
       const actor = callsForJobs(host);
+      const ledger = new LedgerKeeper({
+        broker,
+        provider,
+        parts,
+        logger,
+        ...defined({ keepMs: keepLedgerMs }),
+      });
       return {
         handlers: [
           handled(createInstance, createInstanceRun(actor, creating)),
@@ -203,7 +224,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
           handled(autoStop, autoStopRun(actor, instances, broker)),
           handled(keepLease, keepLeaseRun(actor, instances, verifying)),
           handled(extendLease, extendLeaseRun(actor, broker)),
-        ],
+        ].map((each) => ({ ...each, beforeStored: ledger.note })),
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
         resources: sweptInstances({
           name: provider.name,

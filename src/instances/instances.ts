@@ -6,6 +6,7 @@ import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { textField } from '../jobs/text-field.js';
 import { isTerminal } from '../jobs/vocabulary.js';
+import { Ledger } from '../money/ledger.js';
 import type { Added } from '../queue/job-add.js';
 import { findJob } from '../queue/job-lookup.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
@@ -60,11 +61,14 @@ export type ExtendLeaseOptions = About<ExtendLeasePayload>;
  *   its instance yet, or has failed to; ValidationError, BrokerError as `queue.add` does
  */
 export class Instances {
+  /** Everything that was rented, and what it costs. */
+  readonly ledger: Ledger;
   readonly #queue: JobQueueService;
 
   /** @internal */
   constructor(queue: JobQueueService) {
     this.#queue = queue;
+    this.ledger = new Ledger(() => queue.brokerAsItIs());
   }
 
   /** The instance of a job: of a create job the one that its monitor or a later offer has come to, of a migration the new one. */

@@ -181,6 +181,6 @@ async function addLike(broker: Broker, owner: JobRecord, parent: JobRecord, id: 
     payload,
     parentId: parent.id,
     createdAt: new Date(broker.clock.now()).toISOString(),
-    ...defined({ traceparent: parent.traceparent, tracestate: parent.tracestate }),
+    ...defined({ tags: owner.tags, traceparent: parent.traceparent, tracestate: parent.tracestate }),
   });
 }

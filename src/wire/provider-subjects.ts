@@ -26,7 +26,7 @@ export function offerPollSubject(
 const PLAIN = /^[A-Za-z0-9_-]{1,100}$/;
 
 /** A name as one token: itself where it can be one, else what can be read of it with a hash. */
-function namePart(name: string | Any): string {
+export function namePart(name: string | Any): string {
   if (name === ANY || PLAIN.test(name)) return part(name);
   return `${name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)}~${hashToken(name)}`;
 }

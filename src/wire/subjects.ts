@@ -34,6 +34,7 @@ export const EXTRA_KINDS = [
   'history',
   'endpoints',
   'providers',
+  'ledger',
 ] as const;
 export type ExtraKind = (typeof EXTRA_KINDS)[number];
 
@@ -94,7 +95,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects history endpoints providers jetfleet inspect'.split(
+  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects history endpoints providers ledger jetfleet inspect'.split(
     ' ',
   ),
 );

@@ -158,10 +158,18 @@ const HANDLER_OPTIONS: OptionNames<Required<HandlerOptions>> = {
   ...RUN_DEFAULTS,
 };
 
+/**
+ * Called with the record of each outcome before it is stored, and with the record before the attempt. The outcome waits for it: where the worker
+ * dies in between, another one comes to the same outcome and calls it again. What it throws is logged, and changes nothing.
+ */
+export type BeforeStored = (record: JobRecord, before: JobRecord) => Promise<void>;
+
 /** A definition with what runs its jobs; made by {@link handled}. */
 export interface Handled {
   readonly job: JobDefinition;
   readonly options: HandlerOptions;
+  /** @internal */
+  readonly beforeStored?: BeforeStored;
 }
 
 /**
@@ -189,6 +197,7 @@ export interface RegisteredHandler extends CheckedRun {
   type: string;
   /** Where the type was given by its definition, not by its name alone. */
   job?: JobDefinition;
+  beforeStored?: BeforeStored;
   payload?: Schema;
   run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
 }
@@ -205,12 +214,12 @@ export interface HandlerOverrides {
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function definedHandler(
-  { job, options }: Handled,
+  { job, options, beforeStored }: Handled,
   known: KnownJobs,
   overrides: HandlerOverrides,
 ): RegisteredHandler {
   assertDefinition(job);
-  return { ...handlerOf(job.type, options, known, overrides), job };
+  return { ...handlerOf(job.type, options, known, overrides), job, ...defined({ beforeStored }) };
 }
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID` */

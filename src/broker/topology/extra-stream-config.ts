@@ -17,6 +17,7 @@ import {
 import { activityFilter } from '../../wire/activity.js';
 import { endpointFilters, MAX_ENDPOINT_BYTES } from '../../wire/endpoint-subjects.js';
 import { historySubject } from '../../wire/history-message.js';
+import { ledgerSubject, MAX_LEDGER_BYTES } from '../../wire/ledger-subjects.js';
 import { limitSettingsSubject, permitsSubject } from '../../wire/limit-subjects.js';
 import { OBJECT_PART_BYTES, objectsFilter } from '../../wire/object-subjects.js';
 import { MAX_PROVIDER_BYTES, offerPollSubject, providerHealthSubject } from '../../wire/provider-subjects.js';
@@ -202,6 +203,18 @@ function providersStream(subjects: Subjects, options: TopologyOptions): WantedSt
   };
 }
 
+/** LEDGER: what was rented, one message for each instance. One that has ended leaves by its TTL. */
+function ledgerStream(subjects: Subjects, options: TopologyOptions): WantedStream {
+  const any = { provider: ANY, id: ANY, jobId: ANY } as const;
+  return {
+    ...lastOfEach(options),
+    name: subjects.streamName('ledger'),
+    description: 'Jetfleet: the instances that were rented, and what they cost',
+    subjects: [ledgerSubject(subjects, { status: ANY, ...any })],
+    max_msg_size: MAX_LEDGER_BYTES + MAX_HEADER_BYTES,
+  };
+}
+
 /** What the streams of {@link EXTRA_KINDS} should be. */
 export function extraStream(
   kind: ExtraKind,
@@ -233,5 +246,7 @@ export function extraStream(
       return endpointsStream(subjects, options);
     case 'providers':
       return providersStream(subjects, options);
+    case 'ledger':
+      return ledgerStream(subjects, options);
   }
 }

@@ -93,6 +93,8 @@ export class ProviderApi {
   readonly #timeoutMs: number;
   readonly #logger: Logger;
   readonly #limits: AccountLimits;
+  /** What the account is called. */
+  readonly account: string;
 
   /**
    * @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for another option that is none
@@ -113,8 +115,8 @@ export class ProviderApi {
     this.#logger = guardedLogger(logger ?? silentLogger);
     checkAccount(account);
     checkRates('rateLimits', rateLimits);
-    const name = account ?? accountOf(this.#baseUrl, apiKey);
-    this.#limits = new AccountLimits(dialect.provider.toLowerCase(), name, dialect, rateLimits);
+    this.account = account ?? accountOf(this.#baseUrl, apiKey);
+    this.#limits = new AccountLimits(dialect.provider.toLowerCase(), this.account, dialect, rateLimits);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { amountOf } from '../../jobs/amount.js';
 import { defined } from '../../jobs/defined.js';
 import type { Operations } from '../api/call-rates.js';
 import {
@@ -72,8 +73,8 @@ const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
   ['terminating', 'terminating'],
   ['terminated', 'terminated'],
 ]);
-/** Prices come in cents. */
-const UNITS_PER_CENT = 1_000;
+/** Prices come in cents, of which three decimals make one of 1/100,000 USD. */
+const CENT_DECIMALS = 3;
 /** A virtual machine boots an image of Lambda's; what runs on it is a matter of its user data. */
 const NOT_SENT = [
   'imageAuth',
@@ -106,6 +107,7 @@ export function createLambdaProvider(options: LambdaProviderOptions): LambdaProv
 /** {@link GpuProvider} over Lambda's API v1. It keeps no state: any number may share one account. */
 export class LambdaProvider implements GpuProvider {
   readonly name = 'lambda';
+  readonly account: string;
   readonly capabilities: ProviderCapabilities = {
     stopStart: false,
     restart: true,
@@ -113,6 +115,8 @@ export class LambdaProvider implements GpuProvider {
     exactNameLookup: false,
     maxNameLength: 64,
     startScript: { needsShebang: true },
+    // On-demand instances are billed in increments of one minute (docs.lambda.ai/public-cloud/billing).
+    billedMs: 60_000,
   };
   readonly #api: ProviderApi;
   readonly #sshKeyName: string;
@@ -126,6 +130,7 @@ export class LambdaProvider implements GpuProvider {
       );
     }
     this.#api = new ProviderApi(DIALECT, options);
+    this.account = this.#api.account;
     this.#sshKeyName = options.sshKeyName;
     this.#userData = new Map(Object.entries(options.userData ?? {}));
   }
@@ -250,11 +255,17 @@ function mapInstance(raw: LambdaInstance, observedAt = new Date().toISOString())
       region: raw.region?.name,
       productId: raw.instance_type?.name,
       gpuNum: raw.instance_type?.specs?.gpus,
+      pricePerHour: priceOf(raw.instance_type?.price_cents_per_hour),
     }),
     endpoints:
       status === 'running' && raw.ip ? [{ port: 22, protocol: 'tcp', url: `tcp://${raw.ip}:22` }] : [],
     observedAt,
   };
+}
+
+/** A price of 0 is none. */
+function priceOf(cents = 0): number | undefined {
+  return cents > 0 ? amountOf(cents, 1, CENT_DECIMALS) : undefined;
 }
 
 function mapOffer(offered: LambdaOffered, query: OfferQuery): Offer | undefined {
@@ -266,14 +277,15 @@ function mapOffer(offered: LambdaOffered, query: OfferQuery): Offer | undefined 
   );
   const isTooSmall =
     query.rootfsSize !== undefined && storageGib !== undefined && storageGib < query.rootfsSize;
-  if (!isNamed || !isThere || isTooSmall || gpus !== query.gpuNum || cents <= 0) return undefined;
+  const pricePerHour = priceOf(cents);
+  if (!isNamed || !isThere || isTooSmall || gpus !== query.gpuNum || !pricePerHour) return undefined;
   if (query.billingMode === 'spot') return undefined;
   return {
     productId: name,
     productName: query.productName,
     region: query.region,
     billingMode: 'on_demand',
-    pricePerHour: Math.round(cents * UNITS_PER_CENT),
+    pricePerHour,
     details: defined({ gpus, storageGib }),
   };
 }

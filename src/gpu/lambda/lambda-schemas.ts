@@ -26,6 +26,7 @@ export const lambdaInstanceSchema = z.looseObject({
   instance_type: readable(
     z.looseObject({
       name: readable(z.string()),
+      price_cents_per_hour: readable(number),
       specs: readable(z.looseObject({ gpus: readable(gpuCount) })),
     }),
   ),

@@ -81,6 +81,7 @@ export function createNovitaProvider(options: NovitaProviderOptions): NovitaProv
 /** {@link GpuProvider} over Novita's API v1. It keeps no state: any number may share one account. */
 export class NovitaProvider implements GpuProvider {
   readonly name = 'novita';
+  readonly account: string;
   readonly capabilities: ProviderCapabilities = {
     stopStart: true,
     restart: true,
@@ -97,6 +98,7 @@ export class NovitaProvider implements GpuProvider {
     const { clusterByRegion = {}, logger = silentLogger } = options;
     const guarded: Logger = guardedLogger(logger);
     this.#api = new ProviderApi(DIALECT, options);
+    this.account = this.#api.account;
     this.catalogue = new NovitaCatalogue(this.#api, new Map(Object.entries(clusterByRegion)), guarded);
   }
 

@@ -1,5 +1,6 @@
 /** Pods in Jetfleet's terms, and requests in those of the API. */
 import type * as z from 'zod';
+import { amountOf } from '../../jobs/amount.js';
 import { defined } from '../../jobs/defined.js';
 import { assertHasNone } from '../api/template-fields.js';
 import type { CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
@@ -19,8 +20,6 @@ const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
 /** The two tiers of machines. A price is quoted for each. */
 export const CLOUDS = ['SECURE', 'COMMUNITY'] as const;
 export type Cloud = (typeof CLOUDS)[number];
-/** In the API's unit, USD, to 1/100,000. */
-const UNITS_PER_DOLLAR = 100_000;
 
 /** A pod in Jetfleet's terms. `observedAt` defaults to now. */
 export function mapPod(pod: Pod, observedAt = new Date().toISOString()): Instance {
@@ -36,6 +35,8 @@ export function mapPod(pod: Pod, observedAt = new Date().toISOString()): Instanc
       region: pod.dataCenterId || undefined,
       productId: pod.gpu?.id || undefined,
       gpuNum: pod.gpu?.count,
+      // It is 0 for one that does not run.
+      pricePerHour: pod.cost ? amountOf(pod.cost) : undefined,
       createdAt: isoOf(pod.createdAt),
       startedAt: isoOf(pod.startedAt),
     }),
@@ -69,7 +70,7 @@ function endpointsOf({ id, ports, runtime }: Pod): Instance['endpoints'] {
 /** The offer that a type of GPU makes in a tier; the list price is for one GPU. */
 export function mapGpuOffer(gpu: GpuType, cloud: Cloud, query: OfferQuery): Offer | undefined {
   const tier = cloud === 'SECURE' ? 'secure' : 'community';
-  const price = (gpu.price?.[tier] ?? 0) * query.gpuNum * UNITS_PER_DOLLAR;
+  const price = amountOf(gpu.price?.[tier] ?? 0, query.gpuNum) ?? 0;
   const isThere = gpu.dataCenters?.some(
     ({ id, availability }) => id === query.region && availability !== undefined && availability !== 'NONE',
   );
@@ -82,7 +83,7 @@ export function mapGpuOffer(gpu: GpuType, cloud: Cloud, query: OfferQuery): Offe
     productName: query.productName,
     region: query.region,
     billingMode: 'on_demand',
-    pricePerHour: Math.round(price),
+    pricePerHour: price,
     details: { cloud, gpus: query.gpuNum },
   };
 }

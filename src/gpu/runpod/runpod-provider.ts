@@ -76,6 +76,7 @@ export function createRunpodProvider(options: RunpodProviderOptions): RunpodProv
 /** {@link GpuProvider} over RunPod's API v2. It keeps no state: any number may share one account. */
 export class RunpodProvider implements GpuProvider {
   readonly name = 'runpod';
+  readonly account: string;
   readonly capabilities: ProviderCapabilities = {
     stopStart: true,
     restart: true,
@@ -94,6 +95,7 @@ export class RunpodProvider implements GpuProvider {
       throw new ProviderError('validation', `clouds ${excerptOf(clouds)} must be ${known}`);
     }
     this.#api = new ProviderApi(DIALECT, options);
+    this.account = this.#api.account;
     this.#clouds = [...new Set(clouds)];
   }
 

@@ -21,6 +21,7 @@ export const podSchema = z.looseObject({
   gpu: readable(z.looseObject({ id: readable(text), count: readable(gpuCount) })),
   ports: readable(z.array(readable(z.string()))),
   dataCenterId: readable(z.string()),
+  cost: readable(number),
   runtime: readable(z.looseObject({ ports: readable(z.array(readable(runtimePort))) })),
   createdAt: readable(z.string()),
   startedAt: readable(z.string()),

@@ -277,7 +277,7 @@ class SimulatedVast implements SimulatedWire {
       machine_id: ask.id,
       geolocation: instance.cluster.name,
       public_ipaddr: '192.0.2.45 ',
-      dph_total: ask.dph,
+      dph_total: instance.isSpot ? ask.bid : ask.dph,
       image_uuid: instance.wire.image,
       ports: Object.fromEntries(
         instance.ports.map(({ port, type }) => [

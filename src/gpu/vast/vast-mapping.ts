@@ -1,5 +1,6 @@
 /** Vast's instances and offers in Jetfleet's terms, and requests in those of the API. */
 import { isDeepStrictEqual } from 'node:util';
+import { amountOf } from '../../jobs/amount.js';
 import { defined } from '../../jobs/defined.js';
 import { assertHasNone } from '../api/template-fields.js';
 import type { CreateSpec, Instance, InstanceStatus, Offer, OfferQuery, Template } from '../provider.js';
@@ -19,7 +20,6 @@ const STATUS: ReadonlyMap<string, InstanceStatus> = new Map([
   ['stopped', 'stopped'],
   ['exited', 'failed'],
 ]);
-const UNITS_PER_DOLLAR = 100_000;
 /** The year 2100; a later start is none. */
 const MAX_UNIX_SECONDS = 4_102_444_800;
 
@@ -55,6 +55,7 @@ export function mapVastInstance(raw: VastInstance, observedAt = new Date().toISO
       region: countryOf(raw.geolocation),
       productId: raw.machine_id,
       gpuNum: raw.num_gpus,
+      pricePerHour: raw.dph_total ? amountOf(raw.dph_total) : undefined,
       createdAt: isTime ? new Date(start * 1000).toISOString() : undefined,
     }),
     endpoints: status === 'running' ? endpointsOf(raw) : [],
@@ -113,7 +114,7 @@ export function mapVastOffer(offer: VastOffer, query: OfferQuery): Offer | undef
     productName: query.productName,
     region: query.region,
     billingMode: query.billingMode,
-    pricePerHour: Math.max(1, Math.round(perHour * UNITS_PER_DOLLAR)),
+    pricePerHour: Math.max(1, amountOf(perHour) ?? 0),
     details: { gpus: query.gpuNum, ...(isSpot && { bid: minBid }) },
   };
 }

@@ -93,11 +93,13 @@ export function createVastProvider(options: VastProviderOptions): VastProvider {
 /** {@link GpuProvider} over Vast.ai's API. It keeps no state: any number may share one account. */
 export class VastProvider implements GpuProvider {
   readonly name = 'vast';
+  readonly account: string;
   readonly capabilities: ProviderCapabilities;
   readonly #api: ProviderApi;
 
   constructor(options: VastProviderOptions) {
     this.#api = new ProviderApi(DIALECT, options);
+    this.account = this.#api.account;
     this.capabilities = {
       ...{ stopStart: true, restart: true, spot: true, exactNameLookup: true, maxNameLength: 256 },
       startScript: { endCommand: endCommandAt(options.baseUrl ?? DIALECT.defaultBaseUrl) },

@@ -21,6 +21,7 @@ export const vastInstanceSchema = z.looseObject({
   num_gpus: readable(gpuCount),
   machine_id: readable(text),
   geolocation: readable(z.string()),
+  dph_total: readable(number),
   public_ipaddr: readable(z.string()),
   ports: readable(z.record(z.string(), readable(z.array(readable(mapping))))),
   start_date: readable(number),

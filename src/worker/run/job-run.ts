@@ -213,6 +213,12 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     const ending = this.#outcome(state, kept);
     const outcome = ending instanceof Promise ? await ending : ending;
     if (outcome.error) reportFailure(this.logger, outcome, outcome.error);
+    const { before, handler } = this.#claimed;
+    if (handler.beforeStored) {
+      const note = (error: unknown) =>
+        this.#services.userCode.note('before stored', error, { jobId: outcome.id });
+      await handler.beforeStored(outcome, before).catch(note);
+    }
     await this.#write(outcome);
     await this.#followThrough();
   }

@@ -1,0 +1,151 @@
+/** One rented instance as the ledger holds it: what it costs follows from nothing else. */
+import { defined } from '../jobs/defined.js';
+
+/** `running`: it is paid for; `stopped`: its provider has stopped or reclaimed it, and it costs nothing but its disk. */
+export type BilledState = 'running' | 'stopped';
+
+/** How an instance ended: by a job of ours, outside of Jetfleet, by its provider as a spot instance, or by the watchdog of its lease. */
+export const LEDGER_ENDS = ['deleted', 'gone', 'reclaimed', 'watchdog'] as const;
+export type LedgerEnd = (typeof LEDGER_ENDS)[number];
+
+/** From a time on. */
+export interface LedgerChange {
+  /** ISO 8601. */
+  at: string;
+  state: BilledState;
+  /** Of all its GPUs, in 1/100,000 USD; null where it is not known. */
+  pricePerHour: number | null;
+}
+
+/** An instance, by the ids of its provider and of its jobs. Times are ISO 8601. */
+export interface LedgerEntry {
+  v: 1;
+  provider: string;
+  /** The account of the provider, as limits name it. */
+  account: string;
+  /** As the provider alone knows it. */
+  id: string;
+  /** As jobs name it. */
+  novitaInstanceId: string;
+  /** Its name at the provider. */
+  name?: string;
+  /** The caller's id of it. */
+  instanceId?: string;
+  /** The `create_instance` job that rented it. */
+  jobId?: string;
+  /** The job with which the operation began that `jobId` belongs to. */
+  owner?: string;
+  tags: string[];
+  region?: string;
+  productId?: string;
+  gpuNum?: number;
+  billingMode?: string;
+  /** What the provider bills is rounded up to so much time. */
+  billedMs: number;
+  /** When its create was sent. */
+  rentedAt: string;
+  /** Oldest first; the first one is of when it was rented, or of `earlier.until`. */
+  changes: LedgerChange[];
+  /** What changes before cost, which are not kept one by one: as {@link Charge.exact}, and by UTC day. */
+  earlier?: { until: string; exact: string; days: Record<string, number> };
+  /** When its provider took it back, or announced to. */
+  interruptedAt?: string;
+  /** When it was not there any more while its lease had not been renewed in time. */
+  lapsedAt?: string;
+  endedAt?: string;
+  end?: LedgerEnd;
+}
+
+/** Something that was seen of an instance. */
+export type LedgerNote =
+  | { what: 'state'; at: string; state: BilledState }
+  | { what: 'price'; at: string; pricePerHour: number }
+  | { what: 'interrupted'; at: string }
+  | { what: 'lapsed'; at: string }
+  | { what: 'ended'; at: string; end: LedgerEnd }
+  /** It is there after all, at a time after its end. */
+  | { what: 'back'; at: string };
+
+/** What is known of an instance that was rented. */
+export type Rental = Omit<LedgerEntry, 'v' | 'changes' | 'earlier'> & { pricePerHour: number | null };
+
+/** The entry of an instance that was just rented. */
+export function openedEntry({ pricePerHour, ...rental }: Rental): LedgerEntry {
+  const first: LedgerChange = { at: rental.rentedAt, state: 'running', pricePerHour };
+  return { v: 1, ...rental, changes: [first] };
+}
+
+/**
+ * An entry for which more is known than before: what it says already stays, but that nothing was known.
+ * @returns undefined where that changes nothing
+ */
+export function completedEntry(entry: LedgerEntry, rental: Rental): LedgerEntry | undefined {
+  const { pricePerHour, ...known } = rental;
+  const missing = Object.entries(defined(known)).filter(
+    ([name]) => entry[name as keyof LedgerEntry] === undefined,
+  );
+  const lacksPrice = pricePerHour !== null && entry.changes.some((each) => each.pricePerHour === null);
+  const lacksTags = entry.jobId === undefined && rental.tags.length > 0;
+  if (missing.length === 0 && !lacksPrice && !lacksTags) return undefined;
+  const changes = entry.changes.map((each) => ({ ...each, pricePerHour: each.pricePerHour ?? pricePerHour }));
+  return { ...entry, ...Object.fromEntries(missing), changes, ...(lacksTags && { tags: rental.tags }) };
+}
+
+/** Which of two ends is the more exact: what was deleted by us is also gone. */
+const RANK: readonly LedgerEnd[] = ['gone', 'reclaimed', 'watchdog', 'deleted'];
+
+/** What an entry is after something was seen; undefined where that is no news. The same note twice changes nothing. */
+export function noted(entry: LedgerEntry, note: LedgerNote): LedgerEntry | undefined {
+  switch (note.what) {
+    case 'state':
+      return changed(entry, note.at, { state: note.state });
+    case 'price':
+      return changed(entry, note.at, { pricePerHour: note.pricePerHour });
+    case 'interrupted':
+      return entry.interruptedAt === undefined ? { ...entry, interruptedAt: note.at } : undefined;
+    case 'lapsed':
+      return entry.lapsedAt === undefined ? withEnd({ ...entry, lapsedAt: note.at }, entry.end) : undefined;
+    case 'ended':
+      return ended(entry, note.at, note.end);
+    case 'back':
+      return returned(entry, note.at);
+  }
+}
+
+function changed(entry: LedgerEntry, at: string, what: Partial<LedgerChange>): LedgerEntry | undefined {
+  const { changes, endedAt } = entry;
+  const last = changes.at(-1);
+  // What is late says nothing new, but for what was not known at all.
+  if (!last || endedAt !== undefined) return undefined;
+  const next = { ...last, ...what, at: at > last.at ? at : last.at };
+  if (next.state === last.state && next.pricePerHour === last.pricePerHour) return undefined;
+  if (last.pricePerHour === null && next.pricePerHour !== null && next.state === last.state) {
+    // Nothing cheaper or dearer was known before.
+    const known = changes.map((each) => ({ ...each, pricePerHour: each.pricePerHour ?? next.pricePerHour }));
+    return { ...entry, changes: known };
+  }
+  return { ...entry, changes: next.at === last.at ? [...changes.slice(0, -1), next] : [...changes, next] };
+}
+
+function ended(entry: LedgerEntry, at: string, end: LedgerEnd): LedgerEntry | undefined {
+  if (entry.endedAt === undefined)
+    return withEnd({ ...entry, endedAt: at > entry.rentedAt ? at : entry.rentedAt }, end);
+  const endedAt = at < entry.endedAt && at >= entry.rentedAt ? at : entry.endedAt;
+  const after = withEnd({ ...entry, endedAt }, end);
+  return after.end === entry.end && endedAt === entry.endedAt ? undefined : after;
+}
+
+/** The end as far as all that is known says. */
+function withEnd(entry: LedgerEntry, end: LedgerEnd | undefined): LedgerEntry {
+  if (end === undefined) return entry;
+  const known: LedgerEnd[] = [end, ...(entry.end ? [entry.end] : [])];
+  if (entry.interruptedAt !== undefined) known.push('reclaimed');
+  if (entry.lapsedAt !== undefined) known.push('watchdog');
+  const best = known.reduce((a, b) => (RANK.indexOf(b) > RANK.indexOf(a) ? b : a));
+  return { ...entry, end: best };
+}
+
+function returned(entry: LedgerEntry, at: string): LedgerEntry | undefined {
+  const { endedAt, end: _, lapsedAt: __, ...rest } = entry;
+  return endedAt !== undefined && at > endedAt ? rest : undefined;
+}
