@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { decodeTime, monotonicFactory } from 'ulid';
+import { decodeTime } from 'ulid';
 import { ValidationError } from './errors.js';
 import { quoted } from './excerpt.js';
 import { MAX_DERIVED_ID_LENGTH, MAX_ID_LENGTH } from './limits.js';
+import { nextUlid } from './ulid.js';
 
 const ID = /^[A-Za-z0-9_-]+$/;
 const DERIVED_HASH_LENGTH = 16;
@@ -12,7 +13,7 @@ const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const SEQUENCE_ID = /^(webhook-)?seq-(\d{1,16})$/;
 
 /** A new id that sorts by time (ULID), unique across processes. */
-export const generateJobId: () => string = monotonicFactory();
+export const generateJobId: () => string = nextUlid;
 
 /** True for an id that may stand in a subject: 1 to `maxLength` of `[A-Za-z0-9_-]`. */
 export function isJobId(value: unknown, maxLength = MAX_DERIVED_ID_LENGTH): boolean {

@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ulid } from 'ulid';
+import { newUlid } from '../../jobs/ulid.js';
 import type { LinedMessage, OutgoingMessage } from '../connection/client-internals.js';
 import { NO_RESPONDERS, send } from '../connection/guarded.js';
 import type { Reply, ReplyInbox } from '../connection/reply-inbox.js';
@@ -72,7 +72,7 @@ export class WriteSender {
   readonly #unanswered: UnansweredWrites;
   readonly #confirmTimeoutMs: number;
   /** Each message of a batch carries it. */
-  readonly #id = ulid().slice(-10);
+  readonly #id = newUlid().slice(-10);
   #batches = 0;
 
   /** @param confirmTimeoutMs after how long a write counts as unanswered */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ulid } from 'ulid';
 import type { Broker } from '../../broker/broker.js';
 import type { ExtraStream } from '../../broker/extra-stream.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import { forgetOldest } from '../../jobs/forget-oldest.js';
+import { newUlid } from '../../jobs/ulid.js';
 import { Header } from '../../wire/headers.js';
 import { decodeLedger, emptyLedger, encodeLedger, type Ledger } from '../../wire/limit-message.js';
 import { permitsSubject } from '../../wire/limit-subjects.js';
@@ -195,7 +195,7 @@ export class Ledgers {
       }
     });
     const written = [...changed];
-    const ledgers = written.map((id) => ({ ...(drafts.get(id) as Ledger), write: ulid() }));
+    const ledgers = written.map((id) => ({ ...(drafts.get(id) as Ledger), write: newUlid() }));
     if (written.length > 0) {
       const seqs = await this.#commitAll(written, ledgers, nowMs);
       for (const [index, id] of written.entries()) {

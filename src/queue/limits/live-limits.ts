@@ -1,10 +1,10 @@
-import { ulid } from 'ulid';
 import type { Broker } from '../../broker/broker.js';
 import { wakeable } from '../../jobs/deadline.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { givenSettings, type LimitSettings, type NeededPermit, parseLimitName } from '../../jobs/limit.js';
 import { hintedMs } from '../../jobs/numbers.js';
 import { MAX_RETRY_AFTER_MS } from '../../jobs/retry-after.js';
+import { newUlid } from '../../jobs/ulid.js';
 import { type JobPriority, PRIORITIES } from '../../jobs/vocabulary.js';
 import type { Ledger } from '../../wire/limit-message.js';
 import { limitsChangedSubject } from '../../wire/limit-subjects.js';
@@ -75,7 +75,7 @@ export class LiveLimits {
     }
     caller.signal?.throwIfAborted();
     const need: NeededPermit = { name, key, ...said };
-    const run = ulid();
+    const run = newUlid();
     const claimant = { owner: `${caller.job}#${run}`, job: caller.job, worker: caller.worker, run };
     const lost = new AbortController();
     const permits = await this.#permitsFor(need, claimant, caller, () => lost.abort(lostPermit(text)));

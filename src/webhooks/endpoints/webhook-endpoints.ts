@@ -1,4 +1,3 @@
-import { ulid } from 'ulid';
 import { DEFAULT_BREAKER_POLICY, HEALTHY } from '../../../machines/index.js';
 import type { Broker } from '../../broker/broker.js';
 import { defined } from '../../jobs/defined.js';
@@ -6,6 +5,7 @@ import { ConflictError } from '../../jobs/errors.js';
 import { inParts } from '../../jobs/in-parts.js';
 import { checkInteger } from '../../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
+import { newUlid } from '../../jobs/ulid.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { addFollowUp } from '../../queue/job-add.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
@@ -104,7 +104,7 @@ export class WebhookEndpoints {
    */
   async add(endpoint: NewEndpoint): Promise<AddedEndpoint> {
     const {
-      id = `ep-${ulid()}`,
+      id = `ep-${newUlid()}`,
       secret = generateWebhookSecret(),
       headers = {},
       ...given
@@ -240,7 +240,7 @@ export class WebhookEndpoints {
       endpoint: id,
       payload: { type: 'webhook.test', timestamp, sequence: nowMs, data },
     };
-    const jobId = `webhook-test-${ulid()}`;
+    const jobId = `webhook-test-${newUlid()}`;
     const job = { id: jobId, type: sendWebhook.type, payload, priority: JobPriority.HIGH, maxAttempts: 1 };
     return addFollowUp(parts.broker, { ...job, createdAt: timestamp });
   }

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ulid } from 'ulid';
 import type { LastEvent } from '../../broker/broker.js';
 import { ConflictError, JetfleetError } from '../../jobs/errors.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { type CheckedLimits, permitsOf } from '../../jobs/limit.js';
+import { newUlid } from '../../jobs/ulid.js';
 import type { Permits, Refused } from '../../queue/limits/acquire.js';
 import type { Turn } from '../../queue/limits/limiter.js';
 import { requestOf, transitionRecord } from '../../queue/transition-record.js';
@@ -119,7 +119,7 @@ export class LimitedClaims {
       }
       return this.#steps.claim(candidate, false);
     }
-    const claimant = { owner: id, job: id, worker: this.#services.worker, run: ulid() };
+    const claimant = { owner: id, job: id, worker: this.#services.worker, run: newUlid() };
     const taken = await limiter().acquire(claimant, needs, isRead, () =>
       this.#services.runs.get(id)?.permitLost(claimant.run),
     );
