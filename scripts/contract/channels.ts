@@ -11,7 +11,7 @@ import {
 import { objectSubject } from '../../src/wire/object-subjects.js';
 import { providerHealthSubject } from '../../src/wire/provider-subjects.js';
 import { scheduleSubject, ticksSubject } from '../../src/wire/schedule-subjects.js';
-import { childrenSubject, endSubject, flowsUsed, signalSubject } from '../../src/wire/signal-subjects.js';
+import { childrenSubject, endSubject, signalSubject } from '../../src/wire/signal-subjects.js';
 import { stepsSubject } from '../../src/wire/steps.js';
 import {
   type ExtraKind,
@@ -445,14 +445,6 @@ const notices: Channel[] = [
     address: limitsChangedSubject(subjects),
     summary: 'A handler has a permit now, or a limit was set. Not stored.',
     message: ['LimitsNotice'],
-  },
-  {
-    ...internal,
-    name: 'flows',
-    address: flowsUsed(subjects),
-    summary: 'The server reports that there are flows. Only the headers of the first job are sent.',
-    headers: 'job',
-    message: ['Nothing'],
   },
   {
     ...internal,

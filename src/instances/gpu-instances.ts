@@ -212,18 +212,20 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
           handled(createInstance, createInstanceRun(actor, creating)),
           handled(monitorInstance, monitorInstanceRun(actor, instances, monitors, watching)),
           handled(deleteInstance, deleteInstanceRun(actor, instances, verifying)),
-          handled(startInstance, orderInstanceRun(actor, instances, 'start', watching)),
-          handled(stopInstance, orderInstanceRun(actor, instances, 'stop', watching)),
-          handled(restartInstance, orderInstanceRun(actor, instances, 'restart', watching)),
           handled(migrateInstance, migrateInstanceRun(actor, instances, broker, watching)),
-          handled(checkInstance, checkInstanceRun(actor, instances, guard, verifying)),
-          handled(
-            watchInstance,
-            watchInstanceRun(actor, { instances, directory, parts, guard, broker }, watching),
-          ),
-          handled(autoStop, autoStopRun(actor, instances, broker)),
-          handled(keepLease, keepLeaseRun(actor, instances, verifying)),
-          handled(extendLease, extendLeaseRun(actor, broker)),
+          ...[
+            handled(startInstance, orderInstanceRun(actor, instances, 'start', watching)),
+            handled(stopInstance, orderInstanceRun(actor, instances, 'stop', watching)),
+            handled(restartInstance, orderInstanceRun(actor, instances, 'restart', watching)),
+            handled(checkInstance, checkInstanceRun(actor, instances, guard, verifying)),
+            handled(
+              watchInstance,
+              watchInstanceRun(actor, { instances, directory, parts, guard, broker }, watching),
+            ),
+            handled(autoStop, autoStopRun(actor, instances, broker)),
+            handled(keepLease, keepLeaseRun(actor, instances, verifying)),
+            handled(extendLease, extendLeaseRun(actor, broker)),
+          ].map((each) => ({ ...each, isSeldom: true })),
         ].map((each) => ({ ...each, beforeStored: ledger.note })),
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
         resources: sweptInstances({

@@ -57,11 +57,6 @@ export function parseEnd(subjects: Subjects, subject: string): EndAddress | unde
   return isJobId(parentId) && isJobId(childId) ? { parentId, group, status, childId } : undefined;
 }
 
-/** `jetfleet.flows`: on which the server tells workers that there are flows. */
-export function flowsUsed({ prefix }: Subjects): string {
-  return `${prefix}jetfleet.flows`;
-}
-
 /** Every list of children. */
 export function childrenFilter({ prefix }: Subjects): string {
   return `${prefix}children.*.*`;

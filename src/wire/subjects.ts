@@ -156,6 +156,11 @@ export class Subjects {
     return `${this.prefix}${kind}.${part(priority)}.${part(type)}.*`;
   }
 
+  /** All jobs of a type. Not `*` at the end: the server does not match that with an id of `>`, which any producer may send. */
+  allWorkOf(kind: WorkKind, type: string): string {
+    return `${this.prefix}${kind}.*.${token(type)}.>`;
+  }
+
   /** How a work stream stores what was published without an id. */
   bareWork(address: Omit<WorkAddress, 'id'>): string {
     return `${this.work(address)}.${NO_ID}`;
@@ -276,7 +281,7 @@ export class Subjects {
     const published = this.work({ kind, priority, type });
     return {
       name: this.consumerName(type, priority),
-      // Not `*`: the server does not match that with an id of `>`, which any producer may send.
+      // As of {@link allWorkOf}.
       filter: `${published}.>`,
       removal: `${published.replace(/^[^.]+/, '*')}.*`,
     };

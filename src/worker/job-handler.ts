@@ -170,6 +170,12 @@ export interface Handled {
   readonly options: HandlerOptions;
   /** @internal */
   readonly beforeStored?: BeforeStored;
+  /**
+   * Whether most namespaces never have such a job: its consumers are made with the first one. Not for a type with `after` or limits, which
+   * processes that do not know it read from its consumers.
+   * @internal
+   */
+  readonly isSeldom?: boolean;
 }
 
 /**
@@ -199,6 +205,8 @@ export interface RegisteredHandler extends CheckedRun {
   job?: JobDefinition;
   beforeStored?: BeforeStored;
   payload?: Schema;
+  /** Whether its jobs are taken only from the first one on. */
+  isSeldom?: boolean;
   run: { kind: 'function'; handler: JobHandler } | { kind: 'chart'; logic: AnyActorLogic };
 }
 
@@ -214,12 +222,17 @@ export interface HandlerOverrides {
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function definedHandler(
-  { job, options, beforeStored }: Handled,
+  { job, options, beforeStored, isSeldom = false }: Handled,
   known: KnownJobs,
   overrides: HandlerOverrides,
 ): RegisteredHandler {
   assertDefinition(job);
-  return { ...handlerOf(job.type, options, known, overrides), job, ...defined({ beforeStored }) };
+  return {
+    ...handlerOf(job.type, options, known, overrides),
+    job,
+    isSeldom,
+    ...defined({ beforeStored }),
+  };
 }
 
 /** @throws ValidationError `JETFLEET_TYPE_INVALID`, `JETFLEET_OPTION_INVALID` */

@@ -3,6 +3,7 @@ import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machine
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
 import { atMost } from '../jobs/deadline.js';
+import type { JobDefinition } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { runFlowJob } from '../queue/flows/flow-job.js';
@@ -16,6 +17,7 @@ import { type DrainStep, runSteps } from './drain-steps.js';
 import type { ShutdownResult, WorkerEngineOptions } from './engine-options.js';
 import { Extensions } from './extension.js';
 import type { RegisteredHandler } from './job-handler.js';
+import { FirstJobs } from './lane/first-jobs.js';
 import { Lanes } from './lane/lanes.js';
 import { LeaseKeeper } from './lease/lease-keeper.js';
 import { LingeringHandlers } from './lease/lingering-handlers.js';
@@ -23,7 +25,7 @@ import { watchMissedTicks } from './missed-ticks-watch.js';
 import { Presence } from './presence.js';
 import { CancellationCheck } from './run/cancellation-check.js';
 import { JobWatchers, type Observer } from './steps/run-steps.js';
-import { FlowLane, flowHandler } from './waiting/flow-lane.js';
+import { flowHandler } from './waiting/flow-handler.js';
 import { SignalFeed } from './waiting/signal-feed.js';
 import type { HeldJob, WorkerServices } from './worker-services.js';
 
@@ -52,7 +54,7 @@ export class WorkerEngine {
   #trimmer: Trimmer | undefined;
   #firstDeliveries: FirstDeliveries | undefined;
   #signals: SignalFeed | undefined;
-  #flows: FlowLane | undefined;
+  #firstJobs: FirstJobs | undefined;
   #services: WorkerServices | undefined;
   /** Its owner has stopped it, and nobody else starts it again. */
   #isHeld = false;
@@ -117,10 +119,9 @@ export class WorkerEngine {
     this.lanes.handlers.set(type, handler);
     // A start that has made its services may have its list of types already.
     if (this.#services && ['starting', 'running', 'disconnected', 'paused'].includes(this.state)) {
-      this.lanes
-        .open(handler, () => this.lanes.ensure([type]))
-        .then(() => (this.#isClosed ? this.lanes.close() : undefined))
-        .catch((err) => this.logger.error({ err, type }, 'cannot start the handler'));
+      if (handler.isSeldom) void this.#firstJobs?.listen();
+      else
+        this.#openLater(handler).catch((err) => this.logger.error({ err, type }, 'cannot start the handler'));
     }
   }
 
@@ -178,9 +179,8 @@ export class WorkerEngine {
   }
 
   async #open(): Promise<void> {
-    const { handlers } = this.lanes;
     const broker = await this.#queue.broker();
-    const types = [...handlers.keys()];
+    const types = this.lanes.wanted.map(({ type }) => type);
     this.#firstDeliveries ??= new FirstDeliveries(broker, this.logger);
     // First of all, so that a connection which is lost meanwhile is noticed.
     if (this.#detach.length === 0) {
@@ -198,18 +198,24 @@ export class WorkerEngine {
     this.#services ??= this.#makeServices(broker, this.#firstDeliveries, ackWaitMs, eventsMaxAgeMs);
     // A type that was registered in the meantime is opened too.
     const ready = async (type: string) => types.includes(type) || this.lanes.ensure([type]);
-    const opened = [...handlers.values()].filter(({ type }) => !refused.includes(type));
+    const opened = this.lanes.wanted.filter(({ type }) => !refused.includes(type));
     await Promise.all(opened.map((handler) => this.lanes.open(handler, () => ready(handler.type))));
     this.#signals ??= new SignalFeed(broker, this.logger, this.#options.onFailpoint);
     await this.#signals.start();
-    this.#flows ??= new FlowLane(broker, () => this.#takeFlows(), this.logger);
-    await this.#flows.look();
+    this.#firstJobs ??= new FirstJobs({
+      broker,
+      types: () => this.#awaitedTypes(),
+      open: (type) => this.#openFirst(type),
+      logger: this.logger,
+    });
+    await this.#firstJobs.listen();
     await this.extensions.start();
     await this.#sweeper?.start();
     this.#assertNotShutDown();
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });
     this.#trimmer.start();
-    this.logger.info({ types: opened.map(({ type }) => type), ackWaitMs }, 'worker started');
+    const handled = [...this.lanes.handlers.keys()].filter((type) => !refused.includes(type));
+    this.logger.info({ types: handled, ackWaitMs }, 'worker started');
   }
 
   /** A shutdown may not have waited for this start. */
@@ -263,8 +269,26 @@ export class WorkerEngine {
     };
   }
 
-  #takeFlows(): void {
-    if (!this.lanes.handlers.has(runFlowJob.type)) this.register(flowHandler(this.#queue.known));
+  /** Each worker runs flows, unless its own handler does. */
+  #awaitedTypes(): string[] {
+    const { type: flow } = runFlowJob;
+    const awaited = this.lanes.awaited.map(({ type }) => type);
+    return this.lanes.handlers.has(flow) ? awaited : [...awaited, flow];
+  }
+
+  async #openFirst(type: string): Promise<void> {
+    const { lanes } = this;
+    if (!lanes.handlers.has(type)) {
+      this.#queue.known.add(runFlowJob as JobDefinition);
+      lanes.handlers.set(type, flowHandler(this.#queue.known));
+    }
+    await this.#openLater(lanes.handlers.get(type) as RegisteredHandler);
+  }
+
+  /** Takes the jobs of a handler while the worker runs. */
+  async #openLater(handler: RegisteredHandler): Promise<void> {
+    await this.lanes.open(handler, () => this.lanes.ensure([handler.type]));
+    if (this.#isClosed) await this.lanes.close();
   }
 
   /** Resolves when no lane is being opened any more. Whoever has started the worker hears why that failed. */
@@ -283,7 +307,7 @@ export class WorkerEngine {
     void this.#firstDeliveries?.renew();
     this.lanes.reset();
     void this.#signals?.reset();
-    void this.#flows?.look();
+    void this.#firstJobs?.listen();
     this.#services?.leases.verifyAll();
   }
 
@@ -340,8 +364,7 @@ export class WorkerEngine {
     this.#isClosed = true;
     for (const detach of this.#detach.splice(0)) detach();
     this.#firstDeliveries?.close();
-    this.#flows?.stop();
     this.#presence?.close();
-    await this.lanes.close();
+    await Promise.all([this.#firstJobs?.stop(), this.lanes.close()]);
   }
 }

@@ -2,8 +2,6 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { defineJob, type JobHandler, type JobQueueService, NonRetryableError } from '../../src/index.js';
 import type { Schema } from '../../src/jobs/schema.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
-import { FlowLane } from '../../src/worker/waiting/flow-lane.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
 import { aborted } from '../support/gate.js';
@@ -187,17 +185,6 @@ describe('children of a handler', () => {
       });
     await expectNothingLeft(fleet);
   });
-});
-
-it('a worker that stops while it looks whether there are flows makes no consumer', async () => {
-  await using fleet = await startFleet({ nats, workers: 0 });
-  await fleet.queue.setup([]);
-  const broker = await fleet.queue.broker();
-  const lane = new FlowLane(broker, () => expect.unreachable(), silentLogger);
-  const looking = lane.look();
-  lane.stop();
-  await looking;
-  expect(await broker.topology.consumers('jobs')).toEqual([]);
 });
 
 describe('a flow', () => {

@@ -23,11 +23,19 @@ export interface PullSourceOptions {
   /** The consumer has gone back: it was made anew, or came back from a crash without its last deliveries. */
   onRewound: () => void;
   onMissing: (reason: string) => void;
+  /** Of a source that seldom has a message, and may hear later that its consumer is gone. */
+  pace?: WaitPace;
 }
 
-const IDLE_HEARTBEAT_MS = 1_000;
-/** Silence after which a waiting pull counts as lost. */
-const SILENCE_MS = 2_500;
+/** How long a request waits at the server, and how often the server says meanwhile that it does. */
+export interface WaitPace {
+  expiresMs: number;
+  idleHeartbeatMs: number;
+}
+
+const PACE: WaitPace = { expiresMs: EXPIRES_MS, idleHeartbeatMs: 1_000 };
+/** So many heartbeats in silence, and a waiting pull counts as lost. */
+const SILENT_HEARTBEATS = 2.5;
 const NO_WAIT_TIMEOUT_MS = 1_000;
 /** How long a broker that is away may hold up the end. */
 const CLOSE_MS = 1_000;
@@ -51,6 +59,7 @@ interface Inbox {
 export class PullSource {
   readonly #options: PullSourceOptions;
   readonly #subject: string;
+  readonly #pace: WaitPace;
   /** What this source has acknowledged and may still be stored. */
   readonly acknowledged = new AcknowledgedSequences();
   #taking: Inbox;
@@ -67,6 +76,7 @@ export class PullSource {
 
   constructor(options: PullSourceOptions) {
     this.#options = options;
+    this.#pace = options.pace ?? PACE;
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
     this.#taking = this.#openInbox();
   }
@@ -123,8 +133,8 @@ export class PullSource {
     const reply = this.#nextReply(this.#waiting);
     this.#request(this.#waiting, reply, {
       batch: 1,
-      expires: nanos(EXPIRES_MS),
-      idle_heartbeat: nanos(IDLE_HEARTBEAT_MS),
+      expires: nanos(this.#pace.expiresMs),
+      idle_heartbeat: nanos(this.#pace.idleHeartbeatMs),
     });
     this.#waitReply = reply;
     this.#mayHaveMore = false;
@@ -254,6 +264,7 @@ export class PullSource {
 
   #listen(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#dropWaiting(), SILENCE_MS);
+    const silenceMs = SILENT_HEARTBEATS * this.#pace.idleHeartbeatMs;
+    this.#silence = setTimeout(() => this.#dropWaiting(), silenceMs);
   }
 }

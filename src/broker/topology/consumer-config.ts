@@ -3,7 +3,7 @@ import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
-import { ANY, type Subjects, WORK_KINDS } from '../../wire/subjects.js';
+import { type Subjects, WORK_KINDS } from '../../wire/subjects.js';
 import type { TopologyOptions, WantedConsumer } from './stream-config.js';
 
 /** Due jobs on their way from TIMERS that the work stream has not confirmed. */
@@ -28,19 +28,28 @@ export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
   }));
 }
 
-/** How long the server keeps a consumer to which nobody listens. */
-const UNHEARD_MS = 300_000;
+/** How long the server keeps a consumer that nobody asks any more. */
+const UNASKED_MS = 60_000;
 
-/** Hands out to a subject what is stored of a job type, without its payload. Nobody asks for it, and nobody acknowledges it. */
-export function tellingConsumer(subjects: Subjects, type: string, subject: string): WantedConsumer['config'] {
+/**
+ * Hands out what is stored of some job types, from the beginning on and without payloads, to one worker, which acknowledges nothing. Its
+ * node may take it along: then the worker makes another one.
+ */
+export function firstJobsConsumer(
+  subjects: Subjects,
+  name: string,
+  types: readonly string[],
+): WantedConsumer['config'] {
   return {
-    durable_name: `${type}-told`,
+    // Without a name of this kind the client asks for a right that no role has.
+    durable_name: name,
     ack_policy: AckPolicy.None,
-    deliver_policy: DeliverPolicy.New,
-    deliver_subject: subject,
+    deliver_policy: DeliverPolicy.All,
     headers_only: true,
-    filter_subject: subjects.workFilter('jobs', ANY, type),
-    inactive_threshold: nanos(UNHEARD_MS),
+    filter_subjects: types.map((type) => subjects.allWorkOf('jobs', type)),
+    inactive_threshold: nanos(UNASKED_MS),
+    mem_storage: true,
+    num_replicas: 1,
   };
 }
 

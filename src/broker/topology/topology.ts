@@ -3,7 +3,7 @@ import { millis } from '@nats-io/transport-node';
 import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
-import { tellingConsumer } from './consumer-config.js';
+import { firstJobsConsumer } from './consumer-config.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
 import { apiCodeOf, CONSUMER_NOT_FOUND, type JetStream, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
 import { Pauses } from './pauses.js';
@@ -51,9 +51,10 @@ export class Topology {
     return (await unlessMissing([STREAM_NOT_FOUND], info)) !== undefined;
   }
 
-  /** Has the server tell on a subject of each job of a type that is stored from now on, as long as somebody listens there. */
-  tellOfJobs(type: string, subject: string): Promise<void> {
-    return this.ensureConsumer('jobs', tellingConsumer(this.#subjects, type, subject));
+  /** Creates the consumer by which one worker hears of the first jobs of some types. */
+  async addFirstJobsConsumer(name: string, types: readonly string[]): Promise<void> {
+    const config = firstJobsConsumer(this.#subjects, name, types);
+    await this.#jsm.consumers.add(this.#subjects.streamName('jobs'), config);
   }
 
   /** Creates a consumer where it is missing. */

@@ -67,8 +67,8 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
     (kind) => !report.missing.includes(`stream ${subjects.streamName(kind)}`),
   );
   const consumers = (await Promise.all(present.map((kind) => topology.consumers(kind)))).flat();
-  // Nobody takes jobs from one that delivers by itself.
-  const pulled = consumers.filter(({ config }) => config.deliver_subject === undefined);
+  // Nobody takes jobs from one by which a worker hears of first jobs.
+  const taken = consumers.filter(({ config }) => !config.headers_only);
   return {
     broker: {
       connected: broker.isConnected,
@@ -76,7 +76,7 @@ export async function readBrokerHealth(broker: Broker): Promise<BrokerHealth> {
       version: connection.info?.version ?? '',
     },
     streams,
-    consumers: pulled.map((info) => ({
+    consumers: taken.map((info) => ({
       name: info.name,
       pending: info.num_pending,
       ackPending: info.num_ack_pending,

@@ -53,7 +53,18 @@ export class Lanes {
   }
 
   get loads(): WorkerInfo['lanes'] {
-    return [...this.#lanes.values()].map(({ load }) => load);
+    const awaited = this.awaited.map(({ type, concurrency }) => ({ type, concurrency, running: 0 }));
+    return [...[...this.#lanes.values()].map(({ load }) => load), ...awaited];
+  }
+
+  /** Those that a start opens, and that are open then: all but those whose first job has not come. */
+  get wanted(): RegisteredHandler[] {
+    return [...this.handlers.values()].filter(({ type, isSeldom }) => !isSeldom || this.#opening.has(type));
+  }
+
+  /** Those whose jobs are taken from the first one on, which has not come. */
+  get awaited(): RegisteredHandler[] {
+    return [...this.handlers.values()].filter(({ type, isSeldom }) => isSeldom && !this.#opening.has(type));
   }
 
   get trimSources(): TrimSource[] {
