@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { BUILT_SOURCES, builtSources } from './test/support/built-sources.js';
 import { LongestFirst } from './test/support/longest-first.js';
 import { PATIENCE_MS } from './test/support/patience-ms.js';
 
 export default defineConfig({
+  plugins: [builtSources()],
   test: {
+    server: { deps: { external: [BUILT_SOURCES] } },
     dir: 'test',
     globalSetup: [
       'test/support/global-setup.ts',

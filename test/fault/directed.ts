@@ -141,7 +141,7 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     // The signal is passed on while the record of the wait is written and its timer is not.
     plan: plan('no-second-look', {
       jobs: tasks(1, { ms: 10, end: 'wait' }),
-      signals: [{ id: 'task-0', number: 0, atMs: 700 }],
+      signals: [{ id: 'task-0', number: 0, atMs: 200, once: { id: 'task-0', state: 'waiting' } }],
     }),
     sees: new Set(['left-over', 'signal', 'lost']),
   },

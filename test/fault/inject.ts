@@ -7,7 +7,7 @@ import { diskFull } from './broker-admin.js';
 import type { Crew } from './crew.js';
 import { forgeNotice, touchForeignInstances } from './hostile-client.js';
 import type { LimitSet } from './limit-invariants.js';
-import { LIMIT, type PlannedFault } from './plan.js';
+import { LIMIT, type Moment, type PlannedFault } from './plan.js';
 import type { Relays } from './relays.js';
 
 export interface Injection {
@@ -32,7 +32,7 @@ export function inject(
   };
   injection.done = Promise.all(
     faults.map(async (fault) => {
-      while (fault.once && !(await hasBeen(fault.once, arena))) await delay(LOOK_EVERY_MS);
+      if (fault.once) await reached(fault.once, arena);
       await delay(fault.atMs);
       if (await strike(fault, arena, crew, relays)) injection.count += 1;
     }),
@@ -42,7 +42,6 @@ export function inject(
 
 const LOOK_EVERY_MS = 30;
 
-type Moment = NonNullable<PlannedFault['once']>;
 type Failpoint = Extract<PlannedFault, { kind: 'failpoint' }>;
 
 /** Resolves when what is frozen with a job goes on. */
@@ -53,7 +52,11 @@ async function frozen({ forMs, untilCompleted }: Failpoint, jobId: string, arena
     await delay(LOOK_EVERY_MS);
 }
 
-/** Whether the job is in a state, or has been. */
+/** Resolves when a job is in a state, or has been. */
+export async function reached(moment: Moment, arena: Arena): Promise<void> {
+  while (!(await hasBeen(moment, arena))) await delay(LOOK_EVERY_MS);
+}
+
 async function hasBeen({ id, state }: Moment, { observer }: Arena): Promise<boolean> {
   const steps = await observer.history(id).catch(() => []);
   return steps.some(({ record }) => record.state === state);

@@ -66,7 +66,13 @@ export const PROVIDER_FAILPOINTS = ['create.sending', 'create.answered'] as cons
 export type AnyFailpoint = Failpoint | (typeof PROVIDER_FAILPOINTS)[number];
 
 /** A fault strikes `atMs` after the start of the run, or after a job was first in a state. */
-export type PlannedFault = Fault & { once?: { id: string; state: JobState } };
+export type PlannedFault = Fault & { once?: Moment };
+
+/** When a job is in a state for the first time. */
+export interface Moment {
+  id: string;
+  state: JobState;
+}
 
 type Fault =
   | { kind: 'kill'; worker: number; atMs: number }
@@ -155,7 +161,8 @@ export interface RunPlan {
   schedules: PlannedSchedule[];
   cancels: { id: string; atMs: number }[];
   /** What jobs are told, each with a number of its own for its job. */
-  signals: { id: string; number: number; atMs: number }[];
+  /** With `once`, so long after a job was in a state. */
+  signals: { id: string; number: number; atMs: number; once?: Moment }[];
   faults: PlannedFault[];
   /** Whether the dead letters are redriven once all is quiet. */
   redrive: boolean;

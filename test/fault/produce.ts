@@ -6,6 +6,7 @@ import { readTicks } from '../../src/queue/schedules/stored-schedule.js';
 import { Header } from '../../src/wire/headers.js';
 import { scheduleSubject } from '../../src/wire/schedule-subjects.js';
 import type { Arena } from './arena.js';
+import { reached } from './inject.js';
 import { LIMITED_TYPE, type PlannedJob, type PlannedSchedule, padOf, type RunPlan } from './plan.js';
 import type { ScheduleSeen } from './schedule-invariants.js';
 
@@ -37,9 +38,13 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
       if (id !== undefined) produced.accepted.push(id);
     }),
     ...[...new Set(plan.signals.map(({ id }) => id))].map(async (to) => {
-      const startedAt = Date.now();
+      let startedAt = Date.now();
       // One after the other, so that the order in which the job gets them is known.
-      for (const { id, number, atMs } of plan.signals.filter(({ id }) => id === to)) {
+      for (const { id, number, atMs, once } of plan.signals.filter(({ id }) => id === to)) {
+        if (once) {
+          await reached(once, arena);
+          startedAt = Date.now();
+        }
         await delay(Math.max(0, startedAt + atMs - Date.now()));
         const told = () => arena.producer.signal(id, 'go', number, { key: String(number) });
         // A job that has ended has got all of its signals: only the answer was lost.

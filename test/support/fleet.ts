@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Broker } from '../../src/broker/broker.js';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import {
   createNovitaProvider,
@@ -115,12 +116,17 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 
   async function waitForJob(id: string, until: JobState | ((job: JobRecord) => boolean)) {
     const fits = typeof until === 'function' ? until : (job: JobRecord) => job.state === until;
-    for (const end = Date.now() + PATIENCE_MS; ; await delay(10)) {
-      const job = await queue.getJob(id);
-      if (job && fits(job)) return job;
-      if ((job && isTerminal(job.status)) || Date.now() > end) {
-        throw new Error(`job ${id} does not become what was awaited (${until}): ${JSON.stringify(job)}`);
+    const news = newsOf(await queue.broker(), id);
+    try {
+      for (const end = Date.now() + PATIENCE_MS; ; await news.next()) {
+        const job = await queue.getJob(id);
+        if (job && fits(job)) return job;
+        if ((job && isTerminal(job.status)) || Date.now() > end) {
+          throw new Error(`job ${id} does not become what was awaited (${until}): ${JSON.stringify(job)}`);
+        }
       }
+    } finally {
+      news.stop();
     }
   }
 
@@ -150,6 +156,29 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     history,
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Pauses between looks at a job: short ones after its events, which are told before they are stored. */
+const LOOKS_MS = [3, 12, 25, 50, 100];
+
+/** When to look at a job again. Not all that becomes of one is an event. */
+function newsOf({ notices }: Broker, id: string): { next(): Promise<void>; stop(): void } {
+  let looks = 0;
+  let wake = () => {};
+  const stop = notices.onTransition(id, () => {
+    looks = 0;
+    wake();
+  });
+  return {
+    next: async () => {
+      const over = new AbortController();
+      wake = () => over.abort();
+      const pause = () => LOOKS_MS[Math.min(looks, LOOKS_MS.length - 1)];
+      await delay(pause(), undefined, { signal: over.signal }).catch(() => delay(pause()));
+      looks++;
+    },
+    stop,
   };
 }
 

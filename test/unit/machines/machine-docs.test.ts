@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AnyStateMachine, type AnyStateNode, setup } from 'xstate';
 import * as charts from '../../../machines/index.js';
 import { documentedChart, machineDocs } from '../../../scripts/machine-docs.js';
 import { chartOf } from '../../../src/inspect/chart.js';
 import { chartToMermaid } from '../../../src/inspect/chart-mermaid.js';
+import { type Bundle, bundleScript } from '../../support/bundle.js';
 
 const page = new URL('../../../docs/machines.md', import.meta.url);
 const machines: AnyStateMachine[] = [
@@ -86,21 +86,21 @@ describe('docs/machines.md', () => {
 });
 
 describe('npm run docs:check', () => {
-  const script = fileURLToPath(new URL('../../../scripts/machine-docs.ts', import.meta.url));
-  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  let script: Bundle;
   let folder = '';
   beforeAll(async () => {
+    script = await bundleScript('../scripts/machine-docs.ts');
     folder = await mkdtemp(join(tmpdir(), 'jetfleet-docs-'));
   });
-  afterAll(() => rm(folder, { recursive: true }));
+  afterAll(async () => {
+    await script[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
 
   const runScript = (...args: string[]) =>
     new Promise<{ code: number; stderr: string }>((resolve) => {
-      const child = execFile(
-        process.execPath,
-        ['--import', 'tsx', script, ...args],
-        { cwd: root },
-        (_, __, stderr) => resolve({ code: child.exitCode ?? -1, stderr }),
+      const child = execFile(process.execPath, [script.path, ...args], (_, __, stderr) =>
+        resolve({ code: child.exitCode ?? -1, stderr }),
       );
     });
 

@@ -1,0 +1,1 @@
+export function isBuilt(sources: readonly string[]): boolean;
