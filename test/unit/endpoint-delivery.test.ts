@@ -133,7 +133,7 @@ it('an endpoint is disabled although others cannot be told, and these are told l
   expect(await health.note('e', { type: 'DISABLE', at })).toMatchObject({ state: 'disabled' });
   expect(alerts.raise).toHaveBeenCalledOnce();
   tell.mockImplementation(async () => undefined as never);
-  await health.tellUntold('e', kept.health);
+  await health.tellUntold('e');
   const news = { event: 'endpoint.disabled', atMs: Date.parse(at), disabledBy: 'user' };
   expect(tell).toHaveBeenLastCalledWith('e', expect.objectContaining(news));
   expect(kept.health).toMatchObject({ state: 'disabled' });
@@ -142,12 +142,13 @@ it('an endpoint is disabled although others cannot be told, and these are told l
 
 it('others are told the same of an endpoint in all repetitions, whatever its state is by then', async () => {
   const tell = vi.fn(away);
-  const { kept, health } = healthOf({ tell });
+  const { health } = healthOf({ tell });
   const at = new Date().toISOString();
   await health.note('e', { type: 'DISABLE', at, reason: 'moves' });
+  await health.tellUntold('e');
   await health.note('e', { type: 'ENABLE', at });
   tell.mockImplementation(async () => undefined as never);
-  await health.tellUntold('e', kept.health);
+  await health.tellUntold('e');
   const calls = tell.mock.calls as unknown as [string, { event: string; reason?: string }][];
   const told = calls.map(([, news]) => news).filter(({ event }) => event === 'endpoint.disabled');
   expect(told.length).toBeGreaterThan(1);
@@ -174,17 +175,32 @@ it.each([
   },
 );
 
-it.each([
-  ['early', [1_000, 2_000, 4_000]],
-  ['behind', [10_000, 60_000, 360_000]],
-])('a webhook that is %s in its order comes by itself after %j ms', async (place, waits) => {
-  const turns = { hold: async () => {}, placeOf: async () => place };
+it('a webhook that is behind in its order comes by itself, each time later', async () => {
+  const turns = { hold: async () => {}, placeOf: async () => 'behind' };
   let checkpoint: unknown;
-  for (const parkForMs of waits) {
+  for (const parkForMs of [10_000, 60_000, 360_000, 2_160_000, 3_600_000]) {
     const parked = (await deliver({ turns }, undefined, checkpoint)) as { checkpoint: unknown };
     expect(parked).toMatchObject({ parkForMs, checkpoint: { parked: 'turn', turn: 'i' } });
     ({ checkpoint } = parked);
   }
+});
+
+it('no webhook waits for others to hear of its endpoint', async () => {
+  const never = () => new Promise<never>(() => {});
+  const untold = [{ event: 'endpoint.failing', atMs: 1 }];
+  const health = async () => ({ value: { ...HEALTHY, untold }, seq: 1 });
+  const tellUntold = vi.fn(never);
+  const store = { ...storeOf(), recentHealth: health, health };
+  const delivered = deliver({ store, health: { delivered: async () => {}, tellUntold } });
+  await expect(delivered).resolves.toMatchObject({ status: 204 });
+  expect(tellUntold).toHaveBeenCalledOnce();
+  const tell = vi.fn(never);
+  const { health: noting } = healthOf({ tell });
+  const at = new Date().toISOString();
+  await expect(noting.note('e', { type: 'DISABLE', at })).resolves.toMatchObject({ state: 'disabled' });
+  // All that ask meanwhile share it.
+  for (let n = 0; n < 5; n++) void noting.tellUntold('e');
+  await vi.waitFor(() => expect(tell).toHaveBeenCalledOnce());
 });
 
 it('a day of Retry-After closes an endpoint for no longer than its longest rest', async () => {

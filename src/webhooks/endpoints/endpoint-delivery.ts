@@ -11,7 +11,7 @@ import { endpointBody } from './endpoint-body.js';
 import type { EndpointHealth } from './endpoint-health.js';
 import type { EndpointKeys } from './endpoint-keys.js';
 import type { EndpointStore } from './endpoint-store.js';
-import { KEPT, type Place, type Turns } from './turns.js';
+import { KEPT, type Turns } from './turns.js';
 
 export interface EndpointDeliveryOptions {
   client: WebhookClient;
@@ -29,8 +29,7 @@ interface ParkedFor {
   parked: 'disabled' | 'resting' | 'turn';
   /** The order in which it has a place. */
   turn?: string;
-  /** Why it has waited for its turn, and how often in a row. */
-  place?: Place;
+  /** How often in a row it has waited for its turn. */
   waits?: number;
   /** How the endpoint answered, with which it was disabled: the record of that attempt. */
   refused?: ParkedRefusal;
@@ -38,13 +37,8 @@ interface ParkedFor {
 
 /** A webhook that is woken by others comes by itself after this, should all of them be lost. */
 const COME_BACK_MS = 3_600_000;
-/** The events before that of a webhook are being passed on, which may take long where a worker died with one. */
-const EARLY_MS = 1_000;
-const MOST_EARLY_MS = 30_000;
 /** Those before it may have ended between the look and the wait, when nobody saw it wait: it comes by itself, each time later. */
 const BEHIND_MS = 10_000;
-/** A turn outlives what keeps it. */
-const TURN_LEFT_MS = 3 * 86_400_000;
 
 /** One attempt to deliver a webhook to a registered endpoint. */
 export class EndpointDelivery {
@@ -67,14 +61,13 @@ export class EndpointDelivery {
     // What is remembered may be over.
     const recent = (await store.recentHealth(id)).value;
     if (recent.state === 'disabled' || recent.untold) {
+      if (recent.untold) void health.tellUntold(id);
       const { value } = await store.health(id);
-      await this.#tried(job, id, () => health.tellUntold(id, value));
       if (value.state === 'disabled') return this.#keep(job, endpoint, payload, turn);
     }
     if (turn !== undefined) {
       const own = { endpoint: id, key: turn, jobId: job.id };
-      const place = await turns.placeOf(own);
-      if (place !== 'first') return waitForTurn(job.checkpoint, place, turn);
+      if ((await turns.placeOf(own)) === 'behind') return waitForTurn(job.checkpoint, turn);
     }
     const { state } = (await store.recentHealth(id)).value;
     if (state === 'open' || state === 'halfOpen') {
@@ -112,9 +105,8 @@ export class EndpointDelivery {
     return order.key;
   }
 
-  #takeTurn(job: JobContext, { id, keep }: StoredEndpoint, key: string, sequence: number): Promise<void> {
-    const turn = { endpoint: id, key, jobId: job.id, sequence };
-    return this.#options.turns.hold(turn, keep.maxAgeMs + TURN_LEFT_MS);
+  #takeTurn(job: JobContext, { id }: StoredEndpoint, key: string, sequence: number): Promise<void> {
+    return this.#options.turns.hold({ endpoint: id, key, jobId: job.id, sequence });
   }
 
   /** Keeps a webhook of a disabled endpoint, with its place in the order. */
@@ -223,14 +215,10 @@ function refusalOf({ code, message, details }: JetfleetError, nowMs: number): Pa
   return { at: new Date(nowMs).toISOString(), code, message, ...defined({ details }) };
 }
 
-function waitForTurn(checkpoint: unknown, place: Exclude<Place, 'first'>, turn: string): Parked {
-  const before = Object(checkpoint) as Partial<ParkedFor>;
-  const waits = before.place === place && Number.isInteger(before.waits) ? (before.waits as number) : 0;
-  const forMs =
-    place === 'early'
-      ? Math.min(EARLY_MS * 2 ** waits, MOST_EARLY_MS)
-      : Math.min(BEHIND_MS * 6 ** waits, COME_BACK_MS);
-  return parked(forMs, { parked: 'turn', turn, place, waits: waits + 1 });
+function waitForTurn(checkpoint: unknown, turn: string): Parked {
+  const { waits: before } = Object(checkpoint) as Partial<ParkedFor>;
+  const waits = Number.isInteger(before) ? (before as number) : 0;
+  return parked(Math.min(BEHIND_MS * 6 ** waits, COME_BACK_MS), { parked: 'turn', turn, waits: waits + 1 });
 }
 
 function parked(parkForMs: number, checkpoint: ParkedFor): Parked {

@@ -12,7 +12,7 @@ import type { AlertKind, Alerts } from '../../telemetry/alerts.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { EndpointLine } from './endpoint-line.js';
 import type { EndpointStore } from './endpoint-store.js';
-import type { EndpointEvent, EndpointNews, StoredHealth } from './stored-health.js';
+import type { EndpointEvent, EndpointNews } from './stored-health.js';
 
 /** Repeating it tells nobody twice. */
 type Tell = (endpointId: string, news: EndpointNews) => Promise<void>;
@@ -38,6 +38,8 @@ export interface EndpointHealthOptions {
 
 export class EndpointHealth {
   readonly #options: EndpointHealthOptions;
+  /** Endpoints whose news are being passed to others. `isAgain`: there may be more by now. */
+  readonly #telling = new Map<string, { isAgain: boolean; ended: Promise<void> }>();
 
   constructor(options: EndpointHealthOptions) {
     this.#options = options;
@@ -93,8 +95,10 @@ export class EndpointHealth {
       const kind = ALERT_OF[each];
       if (kind) alerts.raise({ kind, jobId: id, message: textOf(each, id, after) });
     }
+    // It is stored, and no webhook waits for it.
+    if (after.untold) void this.tellUntold(id);
     const isAllClosed = before.state === 'closed' && after.state === 'closed';
-    await Promise.all([this.tellUntold(id, after), isAllClosed || this.#follow(id, after)]);
+    if (!isAllClosed) await this.#follow(id, after);
     return after;
   }
 
@@ -109,13 +113,29 @@ export class EndpointHealth {
     await line.reopen(id);
   }
 
-  /** Has the other endpoints hear what they have yet to be told of one, which is stored and holds in any case. */
-  async tellUntold(id: string, health: StoredHealth): Promise<void> {
-    const { untold = [] } = health;
-    if (untold.length === 0) return;
+  /** Has the other endpoints hear what they have yet to be told of one, which is stored and holds in any case. All that ask share it. Never rejects. */
+  tellUntold(id: string): Promise<void> {
+    const known = this.#telling.get(id);
+    if (known) {
+      known.isAgain = true;
+      return known.ended;
+    }
+    const telling = { isAgain: true, ended: Promise.resolve() };
+    this.#telling.set(id, telling);
+    const tell = async () => {
+      for (; telling.isAgain; await this.#tellStored(id)) telling.isAgain = false;
+      this.#telling.delete(id);
+    };
+    telling.ended = tell();
+    return telling.ended;
+  }
+
+  async #tellStored(id: string): Promise<void> {
     const { store, logger, tell } = this.#options;
     const mayPass = (error: unknown) => JetfleetError.is(error) && error.retryable;
     try {
+      const { untold = [] } = await store.latestHealth(id);
+      if (untold.length === 0) return;
       for (const news of untold)
         await retry(() => tell(id, news), { withinMs: TELL_MS, pauseMs: AGAIN_MS, mayPass });
       const isTold = ({ event, atMs }: EndpointNews) =>
@@ -126,7 +146,8 @@ export class EndpointHealth {
         return { ...rest, ...(left.length > 0 && { untold: left }) };
       });
     } catch (err) {
-      logger.warn({ err, endpoint: id, untold }, 'other endpoints cannot be told yet how one of them fares');
+      const level = JetfleetError.is(err, 'JETFLEET_CLOSED') ? 'debug' : 'warn';
+      logger[level]({ err, endpoint: id }, 'other endpoints cannot be told yet how one of them fares');
     }
   }
 

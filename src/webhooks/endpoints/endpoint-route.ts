@@ -60,7 +60,7 @@ export class EndpointRoute {
     const broker = await this.#host.broker();
     const line = new EndpointLine(await this.#host.limiter());
     const store = new EndpointStore(broker);
-    const turns = new Turns(broker);
+    const turns = new Turns(store);
     const fanOut = new FanOut(store, turns, userCode, logger);
     const health = new EndpointHealth({
       store,

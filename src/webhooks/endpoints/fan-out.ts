@@ -1,21 +1,19 @@
 /** From the end of a job to the endpoints that want to hear of it: a durable consumer of EVENTS, which all workers share. */
+import { AtOnce } from '../../broker/at-once.js';
 import type { Broker } from '../../broker/broker.js';
 import type { EventMeta, EventSubscription } from '../../broker/consume/event-consumer.js';
 import { type EventOptions, wantedConsumer } from '../../broker/consume/event-options.js';
-import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
-import { failureId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { textField } from '../../jobs/text-field.js';
 import { JobPriority } from '../../jobs/vocabulary.js';
 import { addFollowUp } from '../../queue/job-add.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { UserCode } from '../../telemetry/user-code.js';
-import { sendWebhook, WEBHOOK_MAX_ATTEMPTS } from '../jobs.js';
-import { type LifecycleWebhook, lifecycleBody } from '../lifecycle-webhook.js';
-import type { SendWebhookPayload } from '../schemas.js';
-import { isBefore, type StoredEndpoint, wantsEvent } from './endpoint.js';
+import { sendWebhook } from '../jobs.js';
+import { isBefore, wantsEvent } from './endpoint.js';
 import type { EndpointStore } from './endpoint-store.js';
+import { type EndpointWebhook, requestFor, webhooksAbout } from './event-webhooks.js';
 import { FAN_OUT } from './passed-events.js';
 import type { EndpointNews } from './stored-health.js';
 import type { Turns } from './turns.js';
@@ -24,19 +22,22 @@ const CONSUMER: EventOptions = {
   durable: FAN_OUT,
   filter: { status: ['completed', 'failed'] },
   from: 'new',
-  // Over all workers, in any order: a webhook whose order matters waits until all events before its own were passed on.
+  // Of one worker, in any order: a webhook whose order matters waits until the turns of all events before its own are taken.
   concurrency: 64,
   maxDeliver: 10_000,
 };
+/** Over all workers: those in the hands of some that died, and those that cannot be passed on, leave room for others. */
+const MOST_UNACKNOWLEDGED = 2_000;
+/** Webhooks that one worker stores at once, of all events: the log of writes takes many more, and is not theirs alone. */
+const ADDED_AT_ONCE = 256;
 /** How often a worker looks whether there are endpoints by now. */
 const LOOK_MS = 5_000;
 /** The next webhook in an order may be about to wait: it is woken again so often. */
 const FEW_UNREADY = 4;
-const TURN_MS = 30 * 86_400_000;
 
 /** Makes sure that the ends of jobs are kept for the endpoints from now on. */
 export async function openFanOut(broker: Broker): Promise<void> {
-  const wanted = wantedConsumer(broker.subjects, CONSUMER);
+  const wanted = { ...wantedConsumer(broker.subjects, CONSUMER), max_ack_pending: MOST_UNACKNOWLEDGED };
   await broker.topology.ensureConsumer('events', { ...wanted, durable_name: FAN_OUT });
 }
 
@@ -45,6 +46,7 @@ export class FanOut {
   readonly #turns: Turns;
   readonly #userCode: UserCode;
   readonly #logger: Logger;
+  readonly #adding = new AtOnce(ADDED_AT_ONCE);
   #subscription: EventSubscription | undefined;
   #looking: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -95,31 +97,8 @@ export class FanOut {
   }
 
   async #pass(record: JobRecord, event: number): Promise<void> {
-    // Webhooks about webhooks would never end.
     if (record.type === sendWebhook.type) return this.#letNextGo(record);
-    const endedAt = record.finishedAt ?? record.updatedAt ?? record.createdAt;
-    const endedMs = Date.parse(endedAt);
-    const all = await this.#store.recentAll(endedMs);
-    const endpoints = all.filter(({ createdAt }) => !isBefore(endedMs, createdAt));
-    if (endpoints.length === 0) return;
-    const payload = lifecycleBody(record);
-    if (!payload) return;
-    const { instanceId, jobId } = payload.data as { instanceId?: string; jobId: string };
-    const order = { key: (instanceId ?? jobId).slice(0, 200), sequence: payload.sequence };
-    const { id, priority, traceparent, tracestate } = record;
-    await this.#send(endpoints, payload, {
-      idFor: (endpoint) =>
-        failureId(
-          { id, ...defined({ redrives: record.redrives }) },
-          `webhook-${payload.data.status}-${endpoint}`,
-        ),
-      createdAt: endedAt,
-      priority,
-      parentId: id,
-      order,
-      event,
-      ...defined({ traceparent, tracestate }),
-    });
+    await this.#add(await webhooksAbout(record, event, this.#store));
   }
 
   /** A webhook in an order has ended: as a rule it has left, unless it was cancelled, refused or rejected. */
@@ -127,11 +106,17 @@ export class FanOut {
     const endpoint = textField(payload, 'endpoint');
     if (!endpoint) return;
     const key = textField(checkpoint, 'turn') || (await this.#orderOf(endpoint, payload));
-    if (!key || (await this.#turns.ended({ endpoint, key, jobId: id }))) return;
+    if (!key || (await this.#turns.ended({ endpoint, key, jobId: id }, await this.#isKept(endpoint)))) return;
     // Other events do not wait for that. Where this process dies meanwhile, the next one comes by itself.
     void this.#turns.wakeFirst({ endpoint, key }, FEW_UNREADY).catch((err) => {
       this.#logger.debug({ err, endpoint }, 'cannot wake the next webhook in order; it comes by itself');
     });
+  }
+
+  /** Whether an endpoint keeps its webhooks. What is remembered may be over. */
+  async #isKept(endpoint: string): Promise<boolean> {
+    if ((await this.#store.recentHealth(endpoint)).value.state !== 'disabled') return false;
+    return (await this.#store.health(endpoint)).value.state === 'disabled';
   }
 
   async #orderOf(endpoint: string, payload: unknown): Promise<string | undefined> {
@@ -150,46 +135,24 @@ export class FanOut {
     const others = all.filter(({ id, createdAt }) => id !== endpointId && !isBefore(atMs, createdAt));
     const timestamp = new Date(atMs).toISOString();
     const payload = { type: event, timestamp, sequence: atMs, data: { endpointId, ...facts } };
-    await this.#send(others, payload, {
-      idFor: (id) => `${event.replace('.', '-')}-${endpointId}-${atMs}-${id}`,
-      createdAt: timestamp,
-      priority: JobPriority.HIGH,
-    });
-  }
-
-  async #send(
-    endpoints: readonly StoredEndpoint[],
-    payload: LifecycleWebhook | { type: string },
-    { idFor, order, event, ...job }: Envelope,
-  ): Promise<void> {
-    const wanting = endpoints.filter((endpoint) => wantsEvent(endpoint, payload.type));
-    await Promise.all(
-      wanting.map(async ({ id: endpoint, ordered }) => {
-        const id = idFor(endpoint);
-        if (ordered && order)
-          await this.#turns.take({ endpoint, jobId: id, ...order, ...defined({ event }) }, TURN_MS);
-        const body: SendWebhookPayload = { endpoint, payload, ...(order && { order }) };
-        await addFollowUp(this.#store.broker, {
-          ...job,
-          id,
-          type: sendWebhook.type,
-          payload: body,
-          maxAttempts: WEBHOOK_MAX_ATTEMPTS,
-        });
+    const wanting = others.filter((endpoint) => wantsEvent(endpoint, event));
+    await this.#add(
+      wanting.map(({ id: endpoint }) => {
+        const id = `${event.replace('.', '-')}-${endpointId}-${atMs}-${endpoint}`;
+        return {
+          request: { ...requestFor(id, { endpoint, payload }, timestamp), priority: JobPriority.HIGH },
+        };
       }),
     );
   }
-}
 
-interface Envelope {
-  /** The same for every repetition. */
-  idFor: (endpointId: string) => string;
-  createdAt: string;
-  priority: JobPriority;
-  parentId?: string;
-  order?: { key: string; sequence: number };
-  /** The sequence of the event that is passed on. */
-  event?: number;
-  traceparent?: string;
-  tracestate?: string;
+  /** One that cannot be added keeps no other from it. @throws what has kept the first of them from it */
+  async #add(webhooks: readonly EndpointWebhook[]): Promise<void> {
+    const add = async ({ request, turn }: EndpointWebhook) => {
+      if (turn) await this.#turns.take(turn);
+      await addFollowUp(this.#store.broker, request);
+    };
+    const added = await Promise.allSettled(webhooks.map((webhook) => this.#adding.run(() => add(webhook))));
+    for (const each of added) if (each.status === 'rejected') throw each.reason;
+  }
 }

@@ -22,6 +22,8 @@ const FRESH_MS = 1_000;
 export class KnownEndpoints {
   readonly #source: EndpointSource;
   #known: Known | undefined;
+  /** How often what was known has been forgotten: a read that was under way by then is older. */
+  #forgotten = 0;
   #checking: Promise<Known> | undefined;
   /** Begins when the one that is under way has ended. */
   #next: Promise<Known> | undefined;
@@ -40,6 +42,7 @@ export class KnownEndpoints {
 
   forget(): void {
     this.#known = undefined;
+    this.#forgotten++;
   }
 
   /** All that ask while one check is under way share the next one. */
@@ -66,8 +69,9 @@ export class KnownEndpoints {
       before.checkedMs = nowMs;
       return before;
     }
-    const read = await this.#source.all();
-    this.#known = { ...read, readMs: nowMs, checkedMs: nowMs };
-    return this.#known;
+    const forgotten = this.#forgotten;
+    const known = { ...(await this.#source.all()), readMs: nowMs, checkedMs: nowMs };
+    if (forgotten === this.#forgotten) this.#known = known;
+    return known;
   }
 }

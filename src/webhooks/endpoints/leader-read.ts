@@ -6,7 +6,7 @@ import { STREAM_NOT_FOUND, unlessMissing } from '../../broker/topology/manager.j
 const BEHIND_MS = 50;
 const MOST_BEHIND = 40;
 
-export function hasReplicas({ connection }: Broker): boolean {
+export function hasReplicas({ connection }: Pick<Broker, 'connection'>): boolean {
   return connection.info?.cluster !== undefined;
 }
 
@@ -25,10 +25,20 @@ export async function upToLeader<T>(
   read: () => Promise<T>,
   lastSeqOf: (found: T) => number,
 ): Promise<T> {
-  for (let tries = 1; ; tries++) {
+  let found: T | undefined;
+  await againWhileBehind(broker, async () => {
     const last = hasReplicas(broker) ? ((await leaderLast(broker, filter))?.seq ?? 0) : 0;
-    const found = await read();
-    if (lastSeqOf(found) >= last || tries >= MOST_BEHIND) return found;
-    await delay(BEHIND_MS);
-  }
+    found = await read();
+    return lastSeqOf(found) >= last;
+  });
+  return found as T;
+}
+
+/** @param read gives whether it has found all, which a replica may lack that is behind; without replicas it reads once */
+export async function againWhileBehind(
+  broker: Pick<Broker, 'connection'>,
+  read: () => Promise<boolean>,
+): Promise<void> {
+  const most = hasReplicas(broker) ? MOST_BEHIND : 1;
+  for (let tries = 1; !(await read()) && tries < most; tries++) await delay(BEHIND_MS);
 }

@@ -14,22 +14,14 @@ import { wakeWaiting } from '../../queue/waiting/wake.js';
 import { type TurnAddress, turnSubject } from '../../wire/endpoint-subjects.js';
 import { Header, type HeaderList } from '../../wire/headers.js';
 import { ANY } from '../../wire/subjects.js';
+import { MAX_KEEP_AGE_MS } from './endpoint.js';
+import type { EndpointStore } from './endpoint-store.js';
 import { hasReplicas, upToLeader } from './leader-read.js';
 import { PassedEvents } from './passed-events.js';
+import type { Turn } from './turn.js';
 
-/** A webhook in the order of `key`. */
-export interface Turn {
-  endpoint: string;
-  key: string;
-  jobId: string;
-  /** The lower comes first. */
-  sequence: number;
-  /** The sequence of the event that it is about, where one is passed on: turns of those before it may still be taken. */
-  event?: number;
-}
-
-/** Where a webhook is in its order: `early`, where it may be that some before it are yet to come. */
-export type Place = 'first' | 'behind' | 'early';
+/** Where a webhook is in its order. */
+export type Place = 'first' | 'behind';
 
 interface TakenTurn extends Turn {
   /** In ms since 1970. */
@@ -48,6 +40,8 @@ interface Order {
 
 /** The key of what an endpoint keeps that has no order of its own. */
 export const KEPT = 'kept';
+/** A turn outlives every webhook that is kept, also where its endpoint is changed to keep it for longer. */
+const TURN_SECONDS = MAX_KEEP_AGE_MS / 1_000 + 3 * 86_400;
 const PAGE = 1_000;
 /** How long an order is remembered that was read whole. */
 const REMEMBERED_MS = 2_000;
@@ -57,9 +51,6 @@ const UNREADY_MS = 250;
 const MOST_UNREADY = 40;
 /** A turn is taken before its job is added; after this, none is to come. */
 const ORPHAN_MS = 300_000;
-/** Events before that of a webhook are waited for so often. */
-const EARLY_MS = 50;
-const MOST_EARLY = 10;
 const WAKES_AT_ONCE = 32;
 const decoder = new TextDecoder();
 
@@ -68,17 +59,17 @@ export class Turns {
   readonly #passed: PassedEvents;
   readonly #remembered = new Map<string, Order>();
 
-  constructor(broker: Broker) {
-    this.#broker = broker;
-    this.#passed = new PassedEvents(broker);
+  constructor(store: EndpointStore) {
+    this.#broker = store.broker;
+    this.#passed = new PassedEvents(store, (turn) => this.#takeFor(turn));
   }
 
-  /** Takes a place, for so long at most. Taking it again changes nothing. */
-  async take(turn: Turn, forMs: number): Promise<void> {
+  /** Takes a place. Taking it again changes nothing. */
+  async take(turn: Turn): Promise<void> {
     const stream = this.#broker.extra.of('endpoints');
     await stream.open();
     const data = JSON.stringify({ v: 1, ...turn });
-    const headers: HeaderList = [[Header.TTL, `${Math.ceil(forMs / 1_000)}s`]];
+    const headers: HeaderList = [[Header.TTL, `${TURN_SECONDS}s`]];
     const subject = turnSubject(this.#broker.subjects, turn);
     try {
       await stream.log.append({ subject, data, headers, expect: { filter: subject, lastSeq: 0 } });
@@ -89,37 +80,38 @@ export class Turns {
   }
 
   /** As {@link take}, for one that mostly has its place. */
-  async hold(turn: Turn, forMs: number): Promise<void> {
-    if (!(await this.#has(turn))) await this.take(turn, forMs);
+  async hold(turn: Turn): Promise<void> {
+    if (!(await this.#has(turn))) await this.take(turn);
+  }
+
+  /** Takes the place of a webhook whose job is yet to be added by others. They may have done so meanwhile, and it may have left its place. */
+  async #takeFor(turn: Turn): Promise<void> {
+    await this.take(turn);
+    const last = (await leaderEvent(this.#broker, turn.jobId))?.record;
+    if (last && isTerminal(last.status)) await this.#remove(turn);
   }
 
   /** Where a webhook is. Those before it that have ended without leaving, since somebody has cancelled them, do not count. */
   async placeOf(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<Place> {
-    for (;;) {
-      const { upTo, turns } = await this.#order(turn, turn.jobId);
-      const [first] = turns;
+    let order = await this.#order(turn, turn.jobId);
+    for (let { upTo } = order; ; ) {
+      const [first] = order.turns;
       // It has left the order, or its place has expired.
-      if (!first || !turns.some(({ jobId }) => jobId === turn.jobId)) return 'first';
+      if (!first || !order.turns.some(({ jobId }) => jobId === turn.jobId)) return 'first';
       if (first.jobId === turn.jobId) {
         const { event = 0 } = first;
         if (event <= upTo) return 'first';
-        if (!(await this.#reach(event))) return 'early';
+        await this.#passed.reach(event);
+        upTo = event;
         // What was read before that may be without some before it.
-        this.#remembered.delete(nameOf(turn));
+        order = await this.#readOrder(turn);
         continue;
       }
       const state = await wakeWaiting(this.#broker, first.jobId);
       if (state !== 'ended' && !(state === 'gone' && (await this.#isOrphan(first)))) return 'behind';
       await this.#remove(first);
+      order = await this.#order(turn, turn.jobId);
     }
-  }
-
-  async #reach(event: number): Promise<boolean> {
-    for (let tries = 1; tries <= MOST_EARLY; tries++) {
-      if (await this.#passed.reach(event)) return true;
-      await new Promise((resolve) => setTimeout(resolve, EARLY_MS));
-    }
-    return false;
   }
 
   /** Leaves, and wakes the next one. */
@@ -131,9 +123,10 @@ export class Turns {
   /**
    * Of a webhook that has ended, whoever ended it: it leaves, where it has not. The next one is woken in any case, since whoever left may not have
    * done it.
+   * @param isKept the endpoint keeps its webhooks: none is woken
    * @returns false where the next one runs and may be about to wait: it is to be woken once more, or comes by itself
    */
-  async ended(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>): Promise<boolean> {
+  async ended(turn: Pick<Turn, 'endpoint' | 'key' | 'jobId'>, isKept: boolean): Promise<boolean> {
     const isLeft = !(await this.#has(turn));
     if (!isLeft) {
       // Somebody may have sent it once more since, which took its place again.
@@ -141,7 +134,7 @@ export class Turns {
       if (last && !isTerminal(last.status)) return true;
       await this.#remove(turn);
     }
-    return (await this.wakeFirst(turn, 1)) || isLeft;
+    return isKept || (await this.wakeFirst(turn, 1)) || isLeft;
   }
 
   /** Wakes the first of a key. One that is about to wait is woken once it does. @returns false where it still runs */

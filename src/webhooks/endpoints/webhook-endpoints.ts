@@ -204,6 +204,8 @@ export class WebhookEndpoints {
     const parts = await this.#open();
     const { value } = await this.#find(parts, id);
     await parts.health.note(id, { type: 'DISABLE', at: this.#now(parts), reason });
+    // This process may end with the call.
+    await parts.health.tellUntold(id);
     return this.#shown(parts, value);
   }
 
@@ -215,7 +217,7 @@ export class WebhookEndpoints {
     const { state } = await parts.health.note(id, { type: 'ENABLE', at });
     if (state !== 'closed') await parts.health.note(id, { type: 'SUCCEEDED', at });
     await parts.line.reopen(id);
-    await parts.turns.wakeAll(id);
+    await Promise.all([parts.turns.wakeAll(id), parts.health.tellUntold(id)]);
     return this.#shown(parts, value);
   }
 
@@ -284,7 +286,7 @@ export class WebhookEndpoints {
     this.#parts ??= Promise.resolve().then(() => {
       const { userCode, logger } = this.#queue;
       const store = new EndpointStore(broker);
-      const turns = new Turns(broker);
+      const turns = new Turns(store);
       const fanOut = new FanOut(store, turns, userCode, logger);
       const line = new EndpointLine(this.#queue.limiter(broker));
       const health = new EndpointHealth({
