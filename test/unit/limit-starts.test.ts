@@ -176,6 +176,20 @@ it('who has not heard of the newest setting of a limit does not change what it i
   expect(set(ledger, { concurrency: 6, setAt: 9 })).toBe(true);
 });
 
+it('a rate on trial starts one at a time as well, and several once it is reopened', () => {
+  const ledger = limitedBy({ max: 10, perMs: 1_000 });
+  close(ledger, 100, true);
+  const may = (owner: string) => startUnder([ledger], claimant(owner), 200, 0)[0]?.isSoon;
+  expect(may('a')).toBe(true);
+  take(ledger, claimant('a'), 200, 200, LEASE_MS);
+  expect(may('b')).toBe(false);
+  release(ledger, 'a', 'a');
+  expect(may('b')).toBe(true);
+  take(ledger, claimant('b'), 200, 200, LEASE_MS);
+  reopen(ledger);
+  expect(may('c')).toBe(true);
+});
+
 it('a key on trial gives one permit at a time once it is open again, until it is reopened', () => {
   const ledger: Ledger = { ...emptyLedger('webhooks/e', 'all'), concurrency: 3 };
   for (let n = 0; n < 5; n++) join(ledger, 'all', 2, 1);

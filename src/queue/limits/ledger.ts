@@ -58,9 +58,8 @@ export function set(ledger: Ledger, { concurrency, rate, setAt = 0 }: Said): boo
 
 /** When the next permit is free by rate and `Retry-After`: now, or later. Infinite where it takes a permit that is given back. */
 export function nextFreeAt(ledger: Ledger, nowMs: number): number {
-  const { concurrency, held, onTrial = false } = ledger;
-  if (concurrency !== undefined && held.length >= (onTrial ? 1 : concurrency))
-    return Number.POSITIVE_INFINITY;
+  const { concurrency = Number.POSITIVE_INFINITY, held, onTrial = false } = ledger;
+  if (held.length >= (onTrial ? 1 : concurrency)) return Number.POSITIVE_INFINITY;
   return freeByTime(ledger, nowMs);
 }
 
@@ -164,7 +163,8 @@ export function take(
     return true;
   }
   if (own) ledger.held = ledger.held.filter((permit) => permit !== own);
-  if (ledger.concurrency !== undefined)
+  // On trial it is one at a time, also where the limit itself does not count those that run.
+  if (ledger.concurrency !== undefined || ledger.onTrial)
     ledger.held.push({ ...claimant, since: nowMs, until: nowMs + leaseMs });
   return false;
 }

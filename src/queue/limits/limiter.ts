@@ -188,13 +188,18 @@ export class Limiter {
     await this.dispatcher.idle(at);
   }
 
-  /** Infinite where it takes a permit that is given back: the timer of such a job is no sooner than its record has to be written again. */
+  /**
+   * Infinite where it takes a permit that is given back, and on trial, whose end nobody knows: the timer of such a job is no sooner than its
+   * record has to be written again. Who is next is called by all that know of the line, and by the sweep of a worker.
+   */
   #expectedWait(ledger: Ledger, turn: string): { waitMs: number; turn: string } {
     const nowMs = this.#broker.clock.now();
     const freeAtMs = nextFreeAt(ledger, nowMs);
-    const { rate, waiting } = ledger;
+    const { rate, waiting, onTrial } = ledger;
     const ahead = waiting.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b, 0), 0);
-    const waitMs = freeAtMs - nowMs + (rate ? (ahead / rate.max) * rate.perMs : 0);
+    const waitMs = onTrial
+      ? Number.POSITIVE_INFINITY
+      : freeAtMs - nowMs + (rate ? (ahead / rate.max) * rate.perMs : 0);
     return { waitMs, turn: turnOf(ledger, turn) };
   }
 

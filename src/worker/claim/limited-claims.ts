@@ -208,8 +208,9 @@ export class LimitedClaims {
     const { broker, limiter, eventsMaxAgeMs, onFailpoint } = this.#services;
     // It waits without one. Those that were called come behind all that are yet to be put in line.
     candidate.slot.free();
-    // Its record must be written again before it expires.
-    const latestMs = broker.clock.now() + Math.min(eventsMaxAgeMs / 2, MOST_WAIT_MS);
+    // Its record must be written again before it expires, and not at the same time as all that came with it.
+    const leftMs = Math.min(eventsMaxAgeMs / 2, MOST_WAIT_MS) * (1 - Math.random() / 4);
+    const latestMs = Math.round(broker.clock.now() + leftMs);
     await limiter().park(requestOf(record), refused, needs, { turn, weight }, latestMs);
     await onFailpoint?.('park.in-line', record.id);
     candidate.delivery.ack();
