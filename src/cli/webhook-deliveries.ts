@@ -25,6 +25,7 @@ import { type ProgressFlags, showProgress, withProgress } from './progress.js';
 interface FilterFlags extends GlobalOptions {
   endpoint?: string;
   event?: string;
+  answer?: string;
   since?: Date;
   until?: Date;
 }
@@ -40,6 +41,7 @@ function withFilter(command: Command): Command {
   return command
     .option('--endpoint <id>', 'only those to this endpoint')
     .option('--event <type>', 'only those of this event, such as job.failed')
+    .option('--answer <answer>', 'only those answered so last: 503, or dns, refused, timeout, tls, reset')
     .option('--since <time>', 'only those since; 2h, or an ISO 8601 time', parseSince)
     .option('--until <time>', 'only those until; 2h, or an ISO 8601 time', parseSince);
 }
@@ -49,12 +51,11 @@ function listCommand(webhook: Command): void {
     webhook.command('list').description('webhooks, the newest first, and what was answered'),
   )
     .option('--status <status>', 'pending, processing, completed or failed', parseStatus)
-    .option('--answer <answer>', 'only those answered so last: 503, or dns, refused, timeout, tls, reset')
     .option('--limit <n>', 'most webhooks on a page', integer(1, 1_000), 100)
     .option('--cursor <cursor>', 'go on where the page before ended; with the same filter')
     .action(async () => {
       const options = command.optsWithGlobals<
-        FilterFlags & { status?: JobStatus; answer?: string; limit: number; cursor?: string }
+        FilterFlags & { status?: JobStatus; limit: number; cursor?: string }
       >();
       const { endpoint, event, since, until, status, answer, limit, cursor } = options;
       await using queue = openExisting(options);
@@ -139,8 +140,8 @@ function replayCommand(webhook: Command): void {
     .option('--dry-run', 'only count them')
     .action(async (id: string | undefined) => {
       const options = command.optsWithGlobals<ReplayFlags>();
-      const { endpoint, event, since, until, all, dryRun } = options;
-      const filter = defined({ endpoint, event, since, until });
+      const { endpoint, event, answer, since, until, all, dryRun } = options;
+      const filter = defined({ endpoint, event, answer, since, until });
       const isNarrow = Object.keys(filter).length > 0;
       if (id !== undefined && (isNarrow || all || dryRun))
         throw usageError('the id of one webhook does not go with a filter, --all or --dry-run');

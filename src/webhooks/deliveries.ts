@@ -3,6 +3,7 @@ import { defined } from '../jobs/defined.js';
 import { ConflictError, JetfleetError, type JobErrorInfo } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { maskText } from '../jobs/mask-text.js';
+import { checkInteger } from '../jobs/numbers.js';
 import { assertOptions, checkBoolean, checkText, type OptionNames } from '../jobs/options.js';
 import { shownError, shownJob } from '../jobs/shown-job.js';
 import { textField } from '../jobs/text-field.js';
@@ -82,11 +83,13 @@ export interface DeliveryFilter {
 }
 
 /** Which webhooks to send once more: those that failed for good. */
-export type ReplayFilter = Pick<DeliveryFilter, 'endpoint' | 'event' | 'since' | 'until'>;
+export type ReplayFilter = Pick<DeliveryFilter, 'endpoint' | 'event' | 'answer' | 'since' | 'until'>;
 
 export interface ReplayOptions extends ProgressOptions {
   /** Only counts them. */
   dryRun?: boolean;
+  /** Sends at most so many, the oldest first; ask again for the others. Defaults to all. */
+  limit?: number;
 }
 
 const FILTER: OptionNames<Required<DeliveryFilter>> = {
@@ -103,10 +106,11 @@ const FILTER: OptionNames<Required<DeliveryFilter>> = {
 const REPLAY_FILTER: OptionNames<Required<ReplayFilter>> = {
   endpoint: true,
   event: true,
+  answer: true,
   since: true,
   until: true,
 };
-const REPLAY: OptionNames<Required<ReplayOptions>> = { ...PROGRESS_OPTIONS, dryRun: true };
+const REPLAY: OptionNames<Required<ReplayOptions>> = { ...PROGRESS_OPTIONS, dryRun: true, limit: true };
 const REPLAY_PAGE = 500;
 /** Pages without a fitting delivery that one call reads. */
 const MOST_PAGES = 20;
@@ -156,6 +160,7 @@ export async function getDelivery(queue: JobQueueService, id: string): Promise<W
 /**
  * Sends webhooks once more that failed for good, oldest first.
  * @returns how many fit, and the jobs that run
+ * @throws ValidationError `JETFLEET_OPTION_INVALID`
  */
 export async function replayDeliveries(
   queue: JobQueueService,
@@ -165,8 +170,9 @@ export async function replayDeliveries(
   assertOptions('filter', filter, REPLAY_FILTER);
   assertOptions('options', options, REPLAY);
   checkBoolean('dryRun', options.dryRun);
-  const { endpoint, event, since, until } = filter;
-  for (const [name, value] of Object.entries({ endpoint, event })) checkText(name, value);
+  checkInteger('limit', options.limit, 1);
+  const { endpoint, event, answer, since, until } = filter;
+  for (const [name, value] of Object.entries({ endpoint, event, answer })) checkText(name, value);
   const tags = endpoint === undefined ? undefined : [endpointTag(endpoint)];
   const found: string[] = [];
   let cursor: string | undefined;
@@ -178,14 +184,14 @@ export async function replayDeliveries(
       order: 'oldest',
       limit: REPLAY_PAGE,
     });
-    found.push(
-      ...page.jobs.filter((job) => event === undefined || eventOf(job) === event).map(({ id }) => id),
-    );
+    const fitting = page.jobs.map(deliveryOf).filter((each) => fits(each, { event, answer }));
+    found.push(...fitting.map(({ id }) => id));
     cursor = page.cursor;
   } while (cursor !== undefined);
   if (options.dryRun) return { count: found.length, ids: [] };
   const ids: string[] = [];
   for (const id of found) {
+    if (ids.length === options.limit) break;
     try {
       ids.push((await queue.retry(id)).id);
       queue.userCode.run('onProgress', () => options.onProgress?.(ids.length));

@@ -1,12 +1,18 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { jetstream } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { JobQueueService, type JobRecord } from '../../src/index.js';
+import { listWorkers } from '../../src/inspect/fleet.js';
+import { stillInLine } from '../../src/queue/limits/line.js';
 import type { Alert } from '../../src/telemetry/alerts.js';
 import { getDelivery } from '../../src/webhooks/deliveries.js';
 import { assertOfNoEndpoint } from '../../src/webhooks/endpoints/endpoint-limit.js';
+import { FAN_OUT } from '../../src/webhooks/endpoints/passed-events.js';
 import { verifyWebhook } from '../../src/webhooks/signature.js';
+import { Header } from '../../src/wire/headers.js';
 import { cli } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { startHttp } from '../support/http.js';
 import { codeOf, printed, printedByShell } from '../support/snippets.js';
 import { type ReceivedRequest, startReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
 
@@ -196,6 +202,21 @@ describe('an endpoint that fails', () => {
     expect(histories.filter((records) => records.some(isSentBack)).length).toBeLessThan(6);
   });
 
+  it('has its webhooks wait in line until one of them was delivered, and not for the end of a rest', async () => {
+    const broker = await fleet.queue.broker();
+    const key = { name: 'webhooks/resting', key: 'all' };
+    await addEndpoint('resting');
+    await fleet.queue.limiter(broker).closeOnTrial(key, broker.clock.now() + 600_000);
+    const id = await sendTo('resting', 1);
+    const timer = async () => {
+      const schedule = (await stillInLine(broker, key, id))?.message.headers.get(Header.SCHEDULE) ?? '';
+      return Date.parse(schedule.replace('@at ', ''));
+    };
+    await expect.poll(timer, PATIENT).toBeGreaterThan(Date.now() + 86_400_000);
+    await fleet.queue.webhookEndpoints.enable('resting');
+    await fleet.waitForJob(id, 'completed');
+  });
+
   it('is disabled by a 410, after which its webhooks are kept, in order, until it is enabled', async () => {
     const { webhookEndpoints } = fleet.queue;
     const alerts: Alert[] = [];
@@ -289,6 +310,59 @@ it('sends the webhooks of one instance in order, while one of them is tried agai
   expect(sequences).toEqual([1, 9, 1, 2, 3]);
 });
 
+it('an event in the hands of a worker that died delays the webhooks of its own instance alone', async () => {
+  const env = { ...process.env, JETFLEET_WEBHOOK_KEYS: KEYS };
+  const worker = { webhooks: { guard: { allowPrivate: true }, endpointKeys: KEYS } };
+  const { nats } = fleet;
+  await using later = await startFleet({
+    nats,
+    workers: 0,
+    builtIn: true,
+    handlers: {},
+    queue: { env },
+    worker,
+  });
+  const { queue, receiver: ordered } = later;
+  await queue.webhookEndpoints.add({ id: 'o', url: `${ordered.url}/o`, ordered: true });
+  const broker = await queue.broker();
+  const end = (id: string, instanceId: string) => {
+    const at = new Date(broker.clock.now()).toISOString();
+    const times = { createdAt: at, updatedAt: at, finishedAt: at };
+    const machine = { id: 'job', version: 1 };
+    const state = { status: 'completed', state: 'completed', attempt: 1, maxAttempts: 3 } as const;
+    const job = {
+      v: 1,
+      id,
+      type: 'stop_instance',
+      priority: 'normal',
+      payload: { instanceId },
+      machine,
+    } as const;
+    return broker.appendEvent({ ...job, ...state, ...times }, 0);
+  };
+  await end('held', 'a');
+  const { consumers } = jetstream(broker.connection);
+  const held = await (await consumers.get(broker.subjects.streamName('events'), FAN_OUT)).next();
+  const alive = setInterval(() => held?.working(), 5_000);
+  try {
+    await later.addWorker();
+    for (const [id, instance] of [
+      ['behind', 'a'],
+      ['other', 'b'],
+    ] as const)
+      await end(id, instance);
+    await ordered.waitFor(({ body }) => bodyOf({ body } as ReceivedRequest).data.jobId === 'other');
+    await later.waitForJob('behind-webhook-stopped-o', 'waiting');
+    expect(ordered.requests).toHaveLength(1);
+  } finally {
+    clearInterval(alive);
+    held?.nak();
+  }
+  await expect
+    .poll(() => ordered.requests.map((each) => bodyOf(each).data.jobId), PATIENT)
+    .toEqual(['other', 'held', 'behind']);
+});
+
 it('goes on with those behind a webhook that was cancelled before its turn was over', async () => {
   let isUp = false;
   await using late = await startReceiver({ respond: () => ({ status: isUp ? 204 : 503 }) });
@@ -328,6 +402,11 @@ it('sends the webhooks of good endpoints while others hold all slots, of a worke
   // The first attempts of those that hang go on: no slot was free because one of them had ended.
   const { jobs } = await queue.getJobs({ tags: ['endpoint:hanging'] });
   expect(jobs.map(({ state, attempt }) => [state, attempt])).toEqual(jobs.map(() => ['running', 1]));
+  // They have no slots, and the lane shows no more of them than it has.
+  const [worker] = await listWorkers(queue);
+  expect(worker?.runningCount).toBeGreaterThanOrEqual(jobs.length);
+  for (const { running, concurrency } of worker?.lanes ?? [])
+    expect(running).toBeLessThanOrEqual(concurrency);
 });
 
 /** A webhook with a number, about an instance. @returns the id of its job */
@@ -409,7 +488,9 @@ describe('from outside', () => {
       response: { status: 418, durationMs: expect.any(Number), headers: { server: 'pot' } },
       excerpt: 'short and stout',
     });
-    const filter = ['--endpoint', 'teapot', '--since', '1h'];
+    const filter = ['--endpoint', 'teapot', '--since', '1h', '--answer', '418'];
+    const other = [...filter.slice(0, -1), '503'];
+    expect((await run('replay', ...other, '--dry-run', '--json')).json).toEqual({ count: 0, ids: [] });
     expect((await run('replay', ...filter, '--dry-run', '--json')).json).toEqual({ count: 2, ids: [] });
     expect(answering.requests).toHaveLength(2);
     isUp = true;
@@ -418,6 +499,55 @@ describe('from outside', () => {
     const once = await run('replay', 'tea-1', '--json');
     await fleet.waitForJob(once.json.id, 'completed');
   });
+});
+
+it('what failed since a time is found and sent again over HTTP: by endpoint, event, answer and in parts', async () => {
+  await using http = await startHttp(fleet.queue);
+  let isUp = false;
+  const down = ({ path }: ReceivedRequest) => (path === '/busy' ? 503 : 500);
+  await using failing = await startReceiver({
+    respond: (request) => ({ status: isUp ? 204 : down(request) }),
+  });
+  for (const id of ['broken', 'busy']) await addEndpoint(id, { url: `${failing.url}/${id}` });
+  await addEndpoint('nobody', { url: 'http://127.0.0.1:9/nobody' });
+  const fail = async (endpoint: string, type: string, id: string) => {
+    const webhook = { endpoint, payload: { type, data: {} } };
+    await fleet.queue.addJob('send_webhook', webhook, 'normal', { id, maxAttempts: 1 });
+    return Date.parse((await fleet.waitForJob(id, 'exhausted')).updatedAt);
+  };
+  const before = await fail('broken', 'job.failed', 'since-0');
+  const since = new Date(before + 1).toISOString();
+  for (const n of [1, 2]) await fail('broken', 'job.failed', `since-${n}`);
+  await fail('broken', 'job.timeout', 'since-3');
+  await fail('busy', 'job.failed', 'since-4');
+  await fail('nobody', 'job.failed', 'since-5');
+  const list = async (query: string) => {
+    const { json } = await http.call(`/api/v1/webhooks?status=failed&since=${since}&${query}`);
+    return json.deliveries.map(({ id }: { id: string }) => id);
+  };
+  expect(await list('endpoint=broken')).toEqual(['since-3', 'since-2', 'since-1']);
+  expect(await list('endpoint=broken&event=job.failed')).toEqual(['since-2', 'since-1']);
+  expect(await list('answer=503')).toEqual(['since-4']);
+  expect(await list('answer=refused')).toEqual(['since-5']);
+  expect(await list('endpoint=busy&answer=500')).toEqual([]);
+  const replay = async (body: object) =>
+    (await http.call('/api/v1/webhook-replay', { body: { since, ...body } })).json;
+  const { until, ...counted } = await replay({ dryRun: true });
+  expect(counted).toEqual({ count: 5, ids: [] });
+  isUp = true;
+  const wanted = { answer: '500', until };
+  expect(await replay({ ...wanted, limit: 2 })).toEqual({ count: 3, ids: ['since-1', 'since-2'], until });
+  expect(await replay({ ...wanted, limit: 2 })).toEqual({ count: 1, ids: ['since-3'], until });
+  expect(await replay({ ...wanted, limit: 2 })).toEqual({ count: 0, ids: [], until });
+  for (const n of [1, 2, 3]) await fleet.waitForJob(`since-${n}`, 'completed');
+  // One fails once more, after the time that was counted up to.
+  expect(await replay({ endpoint: 'nobody', until })).toMatchObject({ ids: ['since-5'] });
+  await fleet.waitForJob('since-5', ({ state, redrives }) => state === 'exhausted' && redrives === 1);
+  expect(await replay({ until, dryRun: true })).toMatchObject({ count: 1 });
+  const { entries } = (await http.call('/api/v1/audit?limit=10')).json;
+  const done = entries.map(({ action, jobs }: { action: string; jobs?: object }) => [action, jobs]);
+  expect(done).toContainEqual(['webhook-replay', { done: 2, failed: 0, ids: ['since-1', 'since-2'] }]);
+  expect((await http.call('/api/v1/webhook-replay', { body: { limit: 0 } })).status).toBe(400);
 });
 
 describe('the guide', () => {

@@ -8,30 +8,36 @@ import { attempt } from '../ui/toasts.js';
 export interface ReplayFilter {
   endpoint?: string | undefined;
   event?: string | undefined;
+  answer?: string | undefined;
 }
 
 interface Replayed {
   count: number;
   ids: string[];
+  /** When they were counted, by the clock of the broker. */
+  until: string;
 }
+
+/** Sent by one request. */
+const PART = 500;
 
 /** Sends the webhooks once more that failed for good and fit the filter, once it has said how many; for those who may. */
 export function ReplayButton({ filter, onReplayed }: { filter: ReplayFilter; onReplayed(): void }) {
   if (!useMay('operator')) return null;
   const replay = async () => {
-    // Those that fail meanwhile were not counted.
-    const wanted = { ...filter, until: new Date().toISOString() };
     const counted = await attempt(
-      () => post<Replayed>('/webhook-replay', { ...wanted, dryRun: true }),
+      () => post<Replayed>('/webhook-replay', { ...filter, dryRun: true }),
       ({ count }) => `${webhooks(count)} failed${describe(filter)}.`,
     );
     if (!counted || counted.count === 0) return;
     const title = `Send ${webhooks(counted.count)} again?`;
     const text = `All that failed permanently${describe(filter)}, the oldest first, under the same webhook-id.`;
     if (!(await confirm({ title, text, action: 'Send them' }))) return;
+    // Those that fail after that were not counted.
+    const { until } = counted;
     await attempt(
-      () => post<Replayed>('/webhook-replay', wanted),
-      ({ ids }) => `${webhooks(ids.length)} sent again.`,
+      () => sendAll({ ...filter, until }),
+      (count) => `${webhooks(count)} sent again.`,
     );
     onReplayed();
   };
@@ -46,6 +52,19 @@ function webhooks(count: number): string {
   return `${formatCount(count)} ${count === 1 ? 'webhook' : 'webhooks'}`;
 }
 
-function describe({ endpoint, event }: ReplayFilter): string {
-  return `${event ? ` of ${event}` : ''}${endpoint ? ` to ${endpoint}` : ''}`;
+async function sendAll(wanted: ReplayFilter & { until: string }): Promise<number> {
+  for (let sent = 0; ; ) {
+    const { count, ids } = await post<Replayed>('/webhook-replay', { ...wanted, limit: PART });
+    sent += ids.length;
+    if (ids.length === 0 || ids.length === count) return sent;
+  }
+}
+
+function describe({ endpoint, event, answer }: ReplayFilter): string {
+  const parts = [
+    event && ` of ${event}`,
+    endpoint && ` to ${endpoint}`,
+    answer && ` with the answer ${answer}`,
+  ];
+  return parts.filter(Boolean).join('');
 }

@@ -236,7 +236,7 @@ function Workers() {
                   <strong>{worker.name}</strong>
                   <span class={`badge worker-${worker.state}`}>{worker.state}</span>
                   <span class="quiet end">
-                    {worker.runningCount} of{' '}
+                    {worker.lanes.reduce((sum, { running }) => sum + running, 0)} of{' '}
                     {worker.lanes.reduce((sum, { concurrency }) => sum + concurrency, 0)} slots
                   </span>
                 </li>

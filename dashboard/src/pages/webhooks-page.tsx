@@ -33,10 +33,16 @@ export function WebhooksPage() {
       actions={
         <>
           <Link to="/endpoints">Endpoints</Link>
-          <ReplayButton
-            filter={{ endpoint: endpoint || undefined, event: event || undefined }}
-            onReplayed={list.reload}
-          />
+          {(status === '' || status === 'failed') && (
+            <ReplayButton
+              filter={{
+                endpoint: endpoint || undefined,
+                event: event || undefined,
+                answer: answer || undefined,
+              }}
+              onReplayed={list.reload}
+            />
+          )}
         </>
       }
     >

@@ -51,6 +51,7 @@ function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
   // Asked anew every two seconds: each answer is another object.
   const answeredAt = useMemo(() => new Date(clock.get()).toISOString(), [worker]);
   const slots = lanes.reduce((sum, { concurrency }) => sum + concurrency, 0);
+  const taken = lanes.reduce((sum, lane) => sum + lane.running, 0);
   return (
     <section class="panel worker" aria-label={`Worker ${name}`}>
       <div class="panel-head">
@@ -59,9 +60,10 @@ function Worker({ worker, onDone }: { worker: WorkerInfo; onDone(): void }) {
         <DrainButton worker={worker} onDone={onDone} />
       </div>
       <dl class="facts">
-        <Fact name="In flight">
-          {formatCount(runningCount)} of {formatCount(slots)}
+        <Fact name="Slots">
+          {formatCount(taken)} of {formatCount(slots)}
         </Fact>
+        <Fact name="Running">{formatCount(runningCount)}</Fact>
         <Fact name="Started">
           <Time at={startedAt} />
         </Fact>

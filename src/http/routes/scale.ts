@@ -11,7 +11,10 @@ const scaleSchema = z
       .number()
       .int()
       .openapi({ description: 'Jobs that could start now; 0 while the type is paused' }),
-    running: z.number().int(),
+    running: z.number().int().openapi({
+      description:
+        'Running jobs, also webhooks that wait for an answer without a slot: up to 9 for each slot',
+    }),
     value: z.number().int().openapi({ description: 'The sum: divide it by the slots of one worker' }),
   })
   .openapi('Scale');

@@ -71,6 +71,9 @@ const wholeDeliverySchema = deliverySchema
   .openapi('WholeDelivery');
 const endpointId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
 const eventName = z.string().max(200);
+const answer = z.string().max(20).openapi({
+  description: 'What was answered last: 503, or dns, refused, timeout, tls, reset, upgrade',
+});
 
 /** `/api/v1/webhooks`: the jobs of the type `send_webhook` as deliveries. */
 export function webhookRoutes(routes: Routes): void {
@@ -90,9 +93,7 @@ function readRoutes(routes: Routes): void {
       endpoint: endpointId.optional(),
       event: eventName.optional(),
       status: statusSchema.optional(),
-      answer: z.string().max(20).optional().openapi({
-        description: 'What was answered last: 503, or dns, refused, timeout, tls, reset, upgrade',
-      }),
+      answer: answer.optional(),
       since: timeSchema.optional(),
       until: timeSchema.optional(),
       ...pageQuery,
@@ -150,8 +151,13 @@ function sendRoutes(routes: Routes): void {
       schema: z.strictObject({
         endpoint: endpointId.optional(),
         event: eventName.optional(),
+        answer: answer.optional(),
         since: timeSchema.optional(),
         until: timeSchema.optional(),
+        limit: z.number().int().min(1).max(10_000).optional().openapi({
+          description:
+            'Sends at most so many: ask again with the same `until` for the others. Defaults to all',
+        }),
         dryRun: z.boolean().optional(),
       }),
       maxBytes: MAX_BYTES,
@@ -159,13 +165,23 @@ function sendRoutes(routes: Routes): void {
     answers: {
       200: {
         description: 'How many fit, and the jobs that run again',
-        schema: z.object({ count: z.number().int(), ids: z.array(z.string()) }),
+        schema: z.object({
+          count: z.number().int(),
+          ids: z.array(z.string()),
+          until: z.string().openapi({
+            description: 'When they were counted: what fails later does not fit a request with this `until`',
+          }),
+        }),
       },
     },
-    handle: async ({ c, body: { dryRun, ...filter } }) => {
-      const replayed = await replayDeliveries(queue, defined(filter) as ReplayFilter, defined({ dryRun }));
+    handle: async ({ c, body: { dryRun, limit, ...asked } }) => {
+      const until = asked.until ?? new Date((await queue.broker()).clock.now()).toISOString();
+      const filter = { ...defined(asked), until } as ReplayFilter;
+      // Also where a later one breaks.
+      const onProgress = (done: number) => c.set('changedJobs', { done, failed: 0, ids: [] });
+      const replayed = await replayDeliveries(queue, filter, { onProgress, ...defined({ dryRun, limit }) });
       noteChangedJobs(c, replayed.ids, 0);
-      return c.json(replayed);
+      return c.json({ ...replayed, until });
     },
   });
 }
