@@ -50,9 +50,6 @@ const TOKENS = [
   /\b(?:nvapi-[\w-]{16,}|r8_\w{16,}|rpa_\w{16,}|gsk_\w{16,}|xai-[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]+|ya29\.[\w-]{16,})/g,
   /\b(?:A[KS]IA[A-Z0-9]{12,}|AGE-SECRET-KEY-1[A-Z0-9]+|AIza[\w-]{20,}|S[UAOCNX][A-Z2-7]{56})\b/g,
 ];
-/** Segments of a URL's path that cannot be a secret; from the first other one on the path is masked. */
-const PATH_WORD =
-  /^(v\d{1,3}|api|hooks?|web-?hooks?|callbacks?|services|incoming|events?|jobs?|queues?|notify|notifications?|integrations?|internal|public|orders?|gpu|instances?|delivered|deliveries|status|health|jetfleet|docs|repository|images?)$/i;
 
 /** Whether a value of this name is a secret. */
 export function isSecretName(name: string, value?: unknown): boolean {
@@ -149,21 +146,13 @@ function maskAfterPath(rest: string): string | undefined {
   return path + (query ? query[0] + MASK : '') + line + maskUrls(more);
 }
 
-/** `user:pw@host:1/hooks/T0?x=1` as `[masked]@host:1/hooks/[masked]?[masked]`. */
+/** Of a URL scheme, host and port are shown: `user:pw@host:1/hooks/T0?x=1` as `[masked]@host:1/[masked]?[masked]`. */
 function maskAfterScheme(rest: string): string {
   const [, authority = '', path = '', query, fragment] =
     /^([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(rest) ?? [];
   const at = authority.lastIndexOf('@');
   const host = at < 0 ? authority : `${MASK}@${authority.slice(at + 1)}`;
-  return `${host}${maskPath(path)}${query ? `?${MASK}` : ''}${fragment ? `#${MASK}` : ''}`;
-}
-
-function maskPath(path: string): string {
-  const segments = path.split('/');
-  const first = segments.findIndex(
-    (segment) => segment !== '' && segment !== MASK && !PATH_WORD.test(segment),
-  );
-  return first < 0 ? path : [...segments.slice(0, first), MASK].join('/');
+  return `${host}${/[^/]/.test(path) ? `/${MASK}` : path}${query ? `?${MASK}` : ''}${fragment ? `#${MASK}` : ''}`;
 }
 
 /** In prose "basic steps" and "token expired" are no credentials. */

@@ -129,13 +129,26 @@ describe('what is a secret', () => {
   });
 });
 
+test.each([
+  ['https://example.com/audit', 'https://example.com/[masked]'],
+  ['https://example.com/hooks', 'https://example.com/[masked]'],
+  ['https://example.com/api/v1/hooks/orders/', 'https://example.com/[masked]'],
+  ['https://example.com//hooks', 'https://example.com/[masked]'],
+  ['https://example.com/hooks?a#b', 'https://example.com/[masked]?[masked]#[masked]'],
+  ['https://example.com?a', 'https://example.com?[masked]'],
+  ['https://user:pw@example.com:1/', 'https://[masked]@example.com:1/'],
+  ['see https://a/b and https://c/d.', 'see https://a/[masked] and https://c/[masked]'],
+])('of a URL scheme, host and port are shown, and nothing else: %s', (text, shown) => {
+  expect(maskText(text)).toBe(shown);
+});
+
 describe('what is none', () => {
   test.each<[string, unknown]>([
     ['numbers, truths and nothing', { a: 1, b: true, c: null, maxTokens: 4096, token_count: 3 }],
     ['prose', { text: 'Basic settings: the author took a token of thanks; price: 3, at 10:30:00' }],
     ['names and times', { name: 'RTX 4090 24GB', at: '2026-01-01T00:00:00.000Z', region: 'CN-HK-01' }],
     ['an image', { imageUrl: 'docker.io/library/ubuntu:22.04' }],
-    ['a URL of common words', { url: 'https://example.com:8443/api/v1/hooks/orders' }],
+    ['scheme, host and port of a URL', { url: 'https://example.com:8443/', broker: 'nats://localhost:4222' }],
     ['harmless headers', { headers: { 'content-type': 'application/json', 'x-tenant': 'acme' } }],
     ['an author', { author: 'Ada', authors: ['Ada'], authority: 'x' }],
     ['a pair', [{ key: 'colour', value: 'blue' }]],
@@ -175,7 +188,7 @@ test('a record keeps everything else, and loses its excerpt', () => {
   };
   expect(shownJob(whole)).toEqual({
     ...record,
-    webhookUrl: 'https://host/hooks/[masked]',
+    webhookUrl: 'https://host/[masked]',
     error: {
       ...error,
       message: 'cannot read https://h/[masked]',
