@@ -1,6 +1,7 @@
 import { createHmac, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
 import { invalidOption, JetfleetError, ValidationError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
+import { checkNumber } from '../jobs/numbers.js';
 import { parseSigningKey, parseVerifyingKey } from './keys.js';
 
 /** Most signatures of one request that are looked at, so that a forged header costs little. */
@@ -108,7 +109,7 @@ export type ReceivedHeaders =
  * @param now milliseconds since 1970; defaults to `Date.now`
  * @returns the id, by which repetitions are recognised, and the time of the attempt in seconds since 1970
  * @throws WebhookVerificationError `JETFLEET_WEBHOOK_SIGNATURE_INVALID`
- * @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` without any secret
+ * @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`; `JETFLEET_OPTION_INVALID` without any secret, and for a tolerance that is no number
  */
 export function verifyWebhook(received: {
   headers: ReceivedHeaders;
@@ -121,6 +122,7 @@ export function verifyWebhook(received: {
   if (secrets.length === 0) {
     throw invalidOption('verifying a webhook takes at least one secret');
   }
+  checkNumber('toleranceSeconds', toleranceSeconds, 0, Number.MAX_SAFE_INTEGER);
   const id = header(headers, 'webhook-id');
   const timestamp = readTimestamp(header(headers, 'webhook-timestamp'));
   const offered = header(headers, 'webhook-signature').split(' ', MAX_SIGNATURES);
@@ -137,7 +139,8 @@ export function verifyWebhook(received: {
     throw new WebhookVerificationError('signature_mismatch', 'no signature of the webhook fits a secret');
   }
   const ageSeconds = Math.floor(now() / 1000) - timestamp;
-  if (Math.abs(ageSeconds) > toleranceSeconds) {
+  // No age is within it where the clock gives no number.
+  if (!(Math.abs(ageSeconds) <= toleranceSeconds)) {
     throw new WebhookVerificationError(
       ageSeconds > 0 ? 'too_old' : 'too_new',
       `the webhook is from ${Math.abs(ageSeconds)} s in the ${ageSeconds > 0 ? 'past' : 'future'}; ` +

@@ -155,6 +155,29 @@ describe('verifyWebhook', () => {
     expect(outcome).toEqual(reason ?? { id: 'order-42', timestamp: 1_000_000 + offsetSeconds });
   });
 
+  it.each([
+    [1_000_300_999, undefined],
+    [1_000_301_000, 'too_old'],
+    [999_700_000, undefined],
+    [999_699_999, 'too_new'],
+    [Number.NaN, 'too_new'],
+  ])('judges a webhook of second 1,000,000 at %f ms as %s', (nowMs, reason) => {
+    const headers = { ...sign({ timestamp: 1_000_000 }) };
+    const outcome = refusal({ headers, body: BODY, secrets: [SECRET], now: () => nowMs });
+    expect(outcome).toEqual(reason ?? { id: 'order-42', timestamp: 1_000_000 });
+  });
+
+  it.each([Number.NaN, -1, '300', null])(
+    'refuses the tolerance %j, by which nothing would be too old',
+    (tolerance) => {
+      const received = { headers: { ...sign({ timestamp: 1 }) }, body: BODY, secrets: [SECRET] };
+      expect(refusal({ ...received, toleranceSeconds: tolerance as number })).toMatchObject({
+        code: 'JETFLEET_OPTION_INVALID',
+        message: expect.stringContaining('toleranceSeconds'),
+      });
+    },
+  );
+
   it('takes another tolerance', () => {
     const headers = { ...sign({ timestamp: 1_000 }) };
     const received = { headers, body: BODY, secrets: [SECRET], now: () => 1_011_000 };
@@ -169,6 +192,76 @@ describe('verifyWebhook', () => {
       expect(refusal({ headers: { ...headers }, body: BODY, secrets: [SECRET] })).toBe('missing_header');
     },
   );
+
+  describe('what a proxy or a stranger makes of a webhook', () => {
+    const pair = generateWebhookKeyPair();
+    const both = sign({ secrets: [SECRET, pair.privateKey] });
+    const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signatures } = both;
+    const [mac = '', ed25519 = ''] = signatures.split(' ');
+    const nonsense = Array.from({ length: 19 }, (_, n) => `v1,${n}`);
+
+    it.each([SECRET, pair.publicKey])('no beginning and no end of the body is taken for it: %#', (secret) => {
+      const bytes = Buffer.from(BODY);
+      const parts = Array.from({ length: bytes.length }, (_, n) => [
+        bytes.subarray(0, n),
+        bytes.subarray(n + 1),
+      ]);
+      for (const body of [...parts.flat(), Buffer.concat([bytes, bytes])])
+        expect(refusal({ headers: { ...both }, body, secrets: [secret] })).toBe('signature_mismatch');
+    });
+
+    it.each<[string, Record<string, string | string[]>, string | undefined]>([
+      [
+        'two headers of signatures, as node:http joins them',
+        { 'webhook-signature': `v1,AAAA, ${mac}` },
+        undefined,
+      ],
+      ['the same, the other way round', { 'webhook-signature': `${mac}, v1,AAAA` }, undefined],
+      ['a list of headers of signatures', { 'webhook-signature': [mac, 'v1,AAAA'] }, undefined],
+      ['a second id', { 'webhook-id': `${id}, other` }, 'signature_mismatch'],
+      ['the same id twice', { 'webhook-id': `${id}, ${id}` }, 'signature_mismatch'],
+      ['a second time', { 'webhook-timestamp': `${at}, ${at}` }, 'invalid_timestamp'],
+      ['a time in other digits', { 'webhook-timestamp': '١٢٣' }, 'invalid_timestamp'],
+      ['an id with a dot, which moves what is signed', { 'webhook-id': `${id}.1` }, 'signature_mismatch'],
+      ['an empty list of headers', { 'webhook-signature': [] }, 'missing_header'],
+      ['an empty signature', { 'webhook-signature': 'v1,' }, 'signature_mismatch'],
+      ['a version without a signature', { 'webhook-signature': 'v1' }, 'signature_mismatch'],
+      ['commas alone', { 'webhook-signature': ',,, ,' }, 'signature_mismatch'],
+      ['a signature cut short', { 'webhook-signature': mac.slice(0, -2) }, 'signature_mismatch'],
+      [
+        'the MAC under the name of ed25519',
+        { 'webhook-signature': mac.replace('v1,', 'v1a,') },
+        'signature_mismatch',
+      ],
+      [
+        'ed25519 under the name of the MAC',
+        { 'webhook-signature': ed25519.replace('v1a,', 'v1,') },
+        'signature_mismatch',
+      ],
+      ['one of twenty signatures', { 'webhook-signature': [...nonsense, mac].join(' ') }, undefined],
+      [
+        'the one after twenty others',
+        { 'webhook-signature': ['v1,x', ...nonsense, mac].join(' ') },
+        'signature_mismatch',
+      ],
+    ])('%s', (_, over, reason) => {
+      const outcome = refusal({ headers: { ...both, ...over }, body: BODY, secrets: [SECRET] });
+      expect(outcome).toEqual(reason ?? { id: 'order-42', timestamp: Number(at) });
+    });
+
+    it('of a list of ids the one is given back that was signed', () => {
+      const received = { body: BODY, secrets: [SECRET] };
+      const withIds = (...ids: string[]) => refusal({ headers: { ...both, 'webhook-id': ids }, ...received });
+      expect(withIds(id, 'other')).toMatchObject({ id });
+      expect(withIds('other', id)).toBe('signature_mismatch');
+    });
+
+    it('fetch headers that were appended are taken as those of node:http', () => {
+      const headers = new Headers({ ...both, 'webhook-signature': 'v1,AAAA' });
+      headers.append('webhook-signature', mac);
+      expect(refusal({ headers, body: BODY, secrets: [SECRET] })).toMatchObject({ id });
+    });
+  });
 
   it.each(['soon', '-5', '1e9', '1.5'])('refuses the timestamp %s', (timestamp) => {
     const headers = { ...sign(), 'webhook-timestamp': timestamp };
