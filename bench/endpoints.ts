@@ -1,7 +1,8 @@
 /**
- * What bad endpoints cost the good ones. Webhooks go to 100 endpoints at a steady pace; of these 20 refuse connections, 5 answer `101` and
- * say nothing more, and 10 take two seconds. The time from when a webhook is added until it arrives at a good endpoint is compared with a
- * run without the bad ones. Then an endpoint is disabled, is kept 500 webhooks, and gets them in order. At last an endpoint hears of the ends of
+ * What bad endpoints cost the good ones. Webhooks go to 100 endpoints at a steady pace; of these 20 refuse connections, 5 hang and 10 take
+ * two seconds. Of those that hang two take the request and never answer, two send a head and then a byte each second, and one sends a byte of
+ * its head each second. The time from when a webhook is added until it arrives at a good endpoint is compared with a run without the bad ones.
+ * Besides times, which depend on the machine, it counts what the broker stores for each webhook, by stream. Then an endpoint is disabled, is kept 500 webhooks, and gets them in order. At last an endpoint hears of the ends of
  * jobs: how many of them a worker passes on in a second, with the delivery of their webhooks.
  *
  *     npm run build && npx tsx bench/endpoints.ts [webhooks for each endpoint] [rounds a second] [kept] [ends]
@@ -9,10 +10,12 @@
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { JobQueueService, JobWorkerService, webhooks } from 'jetfleet';
 import { startNats } from './servers/nats.js';
 
@@ -27,6 +30,7 @@ const DEAD = 20;
 const HANGING = 5;
 const SLOW = 10;
 const SLOW_MS = 2_000;
+const DRIP_MS = 1_000;
 const PATIENCE_MS = 600_000;
 /** When each webhook arrived. */
 const times = new Map<string, number>();
@@ -66,8 +70,7 @@ async function startReceiver(): Promise<Receiver> {
     });
     request.on('end', async () => {
       const id = (request.url ?? '').slice(1);
-      if (id.startsWith('hanging'))
-        return void request.socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      if (id.startsWith('hanging')) return hang(Number(id.at(-1)), response);
       if (id.startsWith('slow')) await delay(SLOW_MS);
       const { sequence } = JSON.parse(body);
       arrived.set(id, [...(arrived.get(id) ?? []), sequence]);
@@ -78,6 +81,16 @@ async function startReceiver(): Promise<Receiver> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, arrived };
+}
+
+/** The connection is kept, and the answer never ends. */
+function hang(kind: number, response: ServerResponse): void {
+  if (kind < 2) return;
+  const { socket } = response;
+  if (kind < 4) response.writeHead(200).flushHeaders();
+  else socket?.write('HTTP/1.1 200 ');
+  const drip = setInterval(() => (kind < 4 ? response.write('.') : socket?.write('O')), DRIP_MS);
+  socket?.once('close', () => clearInterval(drip));
 }
 
 function names(kind: string, count: number): string[] {
@@ -100,9 +113,11 @@ async function measure(): Promise<void> {
     aloneP50Ms: alone.p50,
     aloneP99Ms: alone.p99,
     aloneWorkerCpuMs: alone.cpuMs,
+    aloneWritesPerWebhook: alone.writes,
     togetherP50Ms: together.p50,
     togetherP99Ms: together.p99,
     togetherWorkerCpuMs: together.cpuMs,
+    togetherWritesPerWebhook: together.writes,
     ratioP99: Math.round((together.p99 / alone.p99) * 100) / 100,
     lost: together.lost,
     ...kept,
@@ -152,9 +167,26 @@ async function run(broker: string, receiver: Receiver, namespace: string, endpoi
     lost += EACH - (await waitingOf(queue, id));
   times.clear();
   const cpuMs = await cpuOf(worker);
+  const writes = await writesIn(broker, namespace, total);
   await stopWorker(worker);
   const at = (part: number) => Math.round(waits[Math.floor(waits.length * part)] ?? 0);
-  return { p50: at(0.5), p99: at(0.99), lost, cpuMs: Math.round((cpuMs / total) * 10) / 10 };
+  return { p50: at(0.5), p99: at(0.99), lost, writes, cpuMs: Math.round((cpuMs / total) * 10) / 10 };
+}
+
+/** What the broker has stored for each webhook, by stream: the same on a busy machine. */
+async function writesIn(
+  broker: string,
+  namespace: string,
+  webhooks: number,
+): Promise<Record<string, number>> {
+  const connection = await connect({ servers: broker });
+  const prefix = `${namespace.toUpperCase()}_`;
+  const writes: Record<string, number> = {};
+  for await (const { config, state } of (await jetstreamManager(connection)).streams.list())
+    if (config.name.startsWith(prefix))
+      writes[config.name.slice(prefix.length)] = Math.round((state.last_seq / webhooks) * 100) / 100;
+  await connection.close();
+  return writes;
 }
 
 /** What cannot arrive yet waits. */
