@@ -138,7 +138,7 @@ type ReceivedHeaders = {
  * @param now milliseconds since 1970; defaults to `Date.now`
  * @returns the id, by which repetitions are recognised, and the time of the attempt in seconds since 1970
  * @throws WebhookVerificationError `JETFLEET_WEBHOOK_SIGNATURE_INVALID`
- * @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`, `JETFLEET_OPTION_INVALID` without any secret
+ * @throws ValidationError `JETFLEET_WEBHOOK_SECRET_INVALID`; `JETFLEET_OPTION_INVALID` without any secret, and for a tolerance that is no number
  */
 declare function verifyWebhook(received: {
     headers: ReceivedHeaders;
