@@ -103,6 +103,22 @@ describe('verifyWebhook', () => {
     expect(verifyWebhook({ headers: { ...headers }, body: BODY, secrets: [SECRET] }).id).toBe('evt_1');
   });
 
+  it('accepts what svix signed, version 1.99.1 with a fixed time, and makes the same of it', () => {
+    const [id, timestamp] = ['msg_27UH4WbU6Z5A5EzD8u03UvzRbpk', 1_649_367_553];
+    const body = '{"email":"test@example.com","username":"test_user"}';
+    const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'];
+    const headers = {
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': 'v1,bmED0YkXIwCHhhZjbHn8qMCbczjpYwHGju/WMUmDqOQ=',
+    };
+    expect(verifyWebhook({ headers, body, secrets, now: () => timestamp * 1_000 })).toEqual({
+      id,
+      timestamp,
+    });
+    expect(signWebhook({ id, timestamp, body, secrets })).toEqual(headers);
+  });
+
   it('reads fetch headers, header names in any case and raw bytes', () => {
     const headers = sign();
     const shouted = Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toUpperCase(), v]));
