@@ -9,7 +9,7 @@ import type { JobRecord as JobState } from '../../src/jobs/job-record.js';
 import type { LedgerEntry as Entry } from '../../src/money/ledger-entry.js';
 import type { StoredEndpoint } from '../../src/webhooks/endpoints/endpoint.js';
 import type { StoredHealth } from '../../src/webhooks/endpoints/stored-health.js';
-import type { Turn } from '../../src/webhooks/endpoints/turns.js';
+import type { Turn } from '../../src/webhooks/endpoints/turn.js';
 import type { ActivityMessage } from '../../src/wire/activity.js';
 import type { StoredMinute } from '../../src/wire/history-message.js';
 import type { InspectionRecord, WorkerInfo } from '../../src/wire/inspection.js';
