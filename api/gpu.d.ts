@@ -26,7 +26,7 @@ interface ProviderDefinition extends Omit<GpuProvider, 'capabilities' | 'stop'> 
     /** Without `stop` and `start` instances cannot be stopped. */
     stop?: GpuProvider['stop'];
     /** What the calls do not show. Defaults to no spot instances, no exact look-up by name, and names of 60 characters. */
-    capabilities?: Partial<Pick<ProviderCapabilities, 'spot' | 'exactNameLookup' | 'maxNameLength' | 'startScript'>>;
+    capabilities?: Partial<Pick<ProviderCapabilities, 'spot' | 'exactNameLookup' | 'maxNameLength' | 'startScript' | 'billedMs'>>;
 }
 /**
  * A provider of your own. {@link GpuProvider} says what each call has to do; a worker holds it to deadlines and to answers of

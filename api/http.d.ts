@@ -1,6 +1,8 @@
+import { OrphanOptions } from './shared/orphans.js';
 import { EngineQueue } from './shared/job-queue-service.js';
 import { Logger } from './jetfleet.js';
 import { Problem } from './jetfleet.js';
+import './shared/provider.js';
 import '@standard-schema/spec';
 import './shared/job-options.js';
 import './shared/vocabulary.js';
@@ -45,6 +47,8 @@ interface HttpApiOptions {
     webhookPublicKeys?: readonly string[];
     /** 16 characters or more: with it `/callbacks/instances/{id}` takes tokens of `callbackToken`. Defaults to none: callbacks are refused. */
     callbackSecret?: string;
+    /** The accounts that `/api/v1/ledger/reconcile` and `/api/v1/orphans` ask. Defaults to none: they are refused. */
+    provider?: OrphanOptions['provider'];
     /** Live streams that may be open at once for each token. Defaults to 64. */
     maxStreamsPerToken?: number;
     /** A pino logger, or anything of its shape. Defaults to the queue's. */

@@ -4,8 +4,8 @@ export { AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, Aud
 import { GpuProvider } from './gpu.js';
 import { AddressGuardOptions } from './shared/webhook-client.js';
 import { WebhookClientOptions } from './webhooks.js';
-import { WorkerExtension, WorkerHooks } from './shared/job-worker-service.js';
-export { ANY, AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, Instances, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WatchOptions, WorkerHost, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, stopInstance, watchInstance } from './shared/job-worker-service.js';
+import { WorkerExtension, LedgerEntry, WorkerHooks } from './shared/job-worker-service.js';
+export { ANY, AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, Instances, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, Ledger, LedgerChange, LedgerEnd, LedgerFilter, LedgerPage, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WatchOptions, WorkerHost, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, statusOf, stopInstance, watchInstance } from './shared/job-worker-service.js';
 export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout, createInstancePayload, deleteInstancePayload, monitorInstancePayload } from './shared/schemas.js';
 export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, JetfleetError, JobAborted, JobErrorInfo, JobFailedError, NonRetryableError, Problem, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError } from './shared/errors.js';
 export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
@@ -22,6 +22,7 @@ import '@standard-schema/spec';
 import 'node:http';
 import 'node:https';
 import 'node:dns';
+import './shared/orphans.js';
 import 'zod';
 import 'xstate';
 import '@nats-io/jetstream';
@@ -322,6 +323,8 @@ interface GpuInstancesOptions extends RentalLimits {
     probeGuard?: AddressGuardOptions;
     /** Where instances with a lease ask for it. Defaults to none: jobs with a lease are refused. */
     lease?: LeaseOptions;
+    /** How long the ledger keeps the entry of an instance that has ended, in milliseconds. Defaults to 400 days. */
+    keepLedgerMs?: number;
 }
 /**
  * With this, a worker rents, watches and deletes GPU instances: it handles `create_instance`, `monitor_instance`,
@@ -340,6 +343,25 @@ interface InstanceRead {
     dueMs: number;
     doneMs: number;
 }
+
+/**
+ * An amount that a person has written, such as `$1.50` or `1.23456`.
+ * @throws ValidationError `JETFLEET_OPTION_INVALID` that names `what`, also for more than five decimals
+ */
+declare function parseAmount(what: string, text: string): number;
+/** `$1.23450` */
+declare function formatAmount(amount: number): string;
+/** What a time costs, rounded up to a whole unit. @param ms whole milliseconds */
+declare function costOfTime(pricePerHour: number, ms: number): number;
+
+/** What instances cost, to the unit: changes of the price count from their time on, and stopped time costs nothing. */
+
+/** What an instance has cost until a time, in ms since the epoch: no more than until its end. */
+declare function costOf(entry: LedgerEntry, nowMs: number): number;
+/** What it costs for an hour as it is now; 0 where it has stopped or ended. */
+declare function ratePerHour({ changes, endedAt }: LedgerEntry): number;
+/** What it has cost on each UTC day from `fromMs` on. The days add up to what it has cost since then. */
+declare function costByDay(entry: LedgerEntry, fromMs: number, nowMs: number): Map<string, number>;
 
 interface WebhooksOptions extends WebhookClientOptions {
     /**
@@ -398,5 +420,5 @@ declare function encryption(options: EncryptionOptions): Codec;
  */
 declare function logAttempts(logger: Logger): WorkerHooks;
 
-export { Codec, FINDINGS, Logger, ProgressOptions, WorkerExtension, WorkerHooks, callbackToken, compression, encryption, examine, gpuInstances, logAttempts, webhooks };
+export { Codec, FINDINGS, LedgerEntry, Logger, ProgressOptions, WorkerExtension, WorkerHooks, callbackToken, compression, costByDay, costOf, costOfTime, encryption, examine, formatAmount, gpuInstances, logAttempts, parseAmount, ratePerHour, webhooks };
 export type { CompressionOptions, DoctorOptions, EncryptionOptions, Examination, Finding, FindingCode, GpuInstancesOptions, InstanceRead, Mended, Severity, WebhooksOptions };

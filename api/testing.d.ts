@@ -11,6 +11,8 @@ import './shared/logger.js';
 import '@nats-io/transport-node';
 import './shared/commit-options.js';
 import './shared/tracing.js';
+import './shared/orphans.js';
+import './shared/provider.js';
 import './shared/worker-lifecycle.js';
 import 'zod';
 import '@nats-io/jetstream';

@@ -23,6 +23,7 @@ declare function createLambdaProvider(options: LambdaProviderOptions): LambdaPro
 declare class LambdaProvider implements GpuProvider {
     #private;
     readonly name = "lambda";
+    readonly account: string;
     readonly capabilities: ProviderCapabilities;
     constructor(options: LambdaProviderOptions);
     create(spec: CreateSpec, signal?: AbortSignal): Promise<{

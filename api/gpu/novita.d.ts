@@ -74,6 +74,7 @@ declare function createNovitaProvider(options: NovitaProviderOptions): NovitaPro
 declare class NovitaProvider implements GpuProvider {
     #private;
     readonly name = "novita";
+    readonly account: string;
     readonly capabilities: ProviderCapabilities;
     /** Products, clusters and templates, as the account may rent them. */
     readonly catalogue: NovitaCatalogue;

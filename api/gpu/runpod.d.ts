@@ -26,6 +26,7 @@ declare function createRunpodProvider(options: RunpodProviderOptions): RunpodPro
 declare class RunpodProvider implements GpuProvider {
     #private;
     readonly name = "runpod";
+    readonly account: string;
     readonly capabilities: ProviderCapabilities;
     constructor(options: RunpodProviderOptions);
     create(spec: CreateSpec, signal?: AbortSignal): Promise<{

@@ -23,6 +23,7 @@ declare function createVastProvider(options: VastProviderOptions): VastProvider;
 declare class VastProvider implements GpuProvider {
     #private;
     readonly name = "vast";
+    readonly account: string;
     readonly capabilities: ProviderCapabilities;
     constructor(options: VastProviderOptions);
     create(spec: CreateSpec, signal?: AbortSignal): Promise<{

@@ -75,6 +75,7 @@ declare const ERROR_CODES: {
     readonly JETFLEET_PROVIDER_RATE_LIMITED: 'The provider asks to slow down.';
     readonly JETFLEET_PROVIDER_TRANSIENT: 'The provider failed for a moment.';
     readonly JETFLEET_PROVIDER_AMBIGUOUS: 'It is not known whether the provider carried the request out.';
+    readonly JETFLEET_NO_PROVIDER: 'The process knows no account of a provider.';
     readonly JETFLEET_INSTANCE_VANISHED: 'The instance was removed by somebody else.';
     readonly JETFLEET_INSTANCE_FAILED: 'The instance failed to start.';
     readonly JETFLEET_INSTANCE_TIMEOUT: 'The instance did not run within its waiting time.';

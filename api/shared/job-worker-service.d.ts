@@ -1,4 +1,6 @@
 import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, AddOptions, Added, EngineQueue, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
+import { OrphanOptions, OrphanReport, DeleteOrphansOptions, DeletedOrphan } from './orphans.js';
+import { GpuProvider } from './provider.js';
 import { OUTCOME, CompletedWith, Snoozed, AutoStopPayload, CheckInstancePayload, ExtendLeasePayload, OrderInstancePayload, MigrateInstancePayload, WatchInstancePayload, BreakerState, BreakerFacts, WorkerLifecycleState } from './worker-lifecycle.js';
 import { UniqueScope, JobRecord, JobRequest, UniqueKey, NewJob, JobOptions } from './job-options.js';
 import { WorkKind, JobPriority, JobStatus, JobState, OnFailure } from './vocabulary.js';
@@ -42,7 +44,7 @@ type Any = typeof ANY;
 declare const STREAM_KINDS: readonly ["timers", "jobs", "webhooks", "events"];
 type StreamKind = (typeof STREAM_KINDS)[number];
 /** Streams that are made when they are first used. */
-declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints', 'providers'];
+declare const EXTRA_KINDS: readonly ['unique', 'tags', 'limits', 'activity', 'steps', 'signals', 'control', 'audit', 'objects', 'history', 'endpoints', 'providers', 'ledger'];
 type ExtraKind = (typeof EXTRA_KINDS)[number];
 /**
  * Why Jetfleet set a timer: the next attempt of a retrying job, the next look of a waiting one, or a permit that a job waits for,
@@ -105,6 +107,8 @@ declare class Subjects {
     workOf(kind: WorkKind, id: string): string;
     /** What is stored of one type and priority. */
     workFilter(kind: WorkKind, priority: JobPriority | Any, type: string | Any): string;
+    /** All jobs of a type. Not `*` at the end: the server does not match that with an id of `>`, which any producer may send. */
+    allWorkOf(kind: WorkKind, type: string): string;
     /** How a work stream stores what was published without an id. */
     bareWork(address: Omit<WorkAddress, 'id'>): string;
     /** What is published of one priority: without an id, and with one. */
@@ -541,8 +545,8 @@ declare class Topology {
     /** As {@link ensure}, of streams that are made when they are first used; without `creates`, as {@link inspect}. */
     extra(kinds: readonly ExtraKind[], creates: boolean): Promise<TopologyReport>;
     hasExtra(kind: ExtraKind): Promise<boolean>;
-    /** Has the server tell on a subject of each job of a type that is stored from now on, as long as somebody listens there. */
-    tellOfJobs(type: string, subject: string): Promise<void>;
+    /** Creates the consumer by which one worker hears of the first jobs of some types. */
+    addFirstJobsConsumer(name: string, types: readonly string[]): Promise<void>;
     /** Creates a consumer where it is missing. */
     ensureConsumer(kind: StreamKind | ExtraKind, config: Partial<ConsumerConfig> & {
         durable_name: string;
@@ -891,6 +895,13 @@ interface PullSourceOptions {
     /** The consumer has gone back: it was made anew, or came back from a crash without its last deliveries. */
     onRewound: () => void;
     onMissing: (reason: string) => void;
+    /** Of a source that seldom has a message, and may hear later that its consumer is gone. */
+    pace?: WaitPace;
+}
+/** How long a request waits at the server, and how often the server says meanwhile that it does. */
+interface WaitPace {
+    expiresMs: number;
+    idleHeartbeatMs: number;
 }
 /**
  * Pulls of one consumer. `take` asks for what is there now; `wait` leaves one request at the server for the next
@@ -1353,7 +1364,7 @@ interface LiveWaiter extends Omit<HeldPermit, 'given'> {
     priority: number;
     turn: string;
 }
-interface Ledger extends LimitSettings {
+interface Ledger$1 extends LimitSettings {
     v: 1;
     /** Another one for each write, so that a writer without an answer knows its own. */
     write: string;
@@ -1401,7 +1412,7 @@ interface Permits {
 interface Refused {
     at: NeededPermit;
     /** Its ledger at that time. Absent where the job was refused by an earlier delivery of its message. */
-    ledger?: Ledger;
+    ledger?: Ledger$1;
 }
 
 /** A limit and its key. */
@@ -1423,17 +1434,17 @@ interface Changed<T> {
 declare class Ledgers {
     #private;
     /** @param onSeen told of each ledger that was written here */
-    constructor(broker: Broker, onSeen: (ledger: Ledger) => void);
+    constructor(broker: Broker, onSeen: (ledger: Ledger$1) => void);
     /**
      * Changes ledgers together, or none of them.
      * @param change of drafts, in the order of `keys`; called again with newer ones where somebody else was faster
      * @throws BrokerError where the broker takes no writes
      */
-    update<T>(keys: readonly LimitKey[], change: (drafts: Ledger[], nowMs: number) => Changed<T>): Promise<T>;
+    update<T>(keys: readonly LimitKey[], change: (drafts: Ledger$1[], nowMs: number) => Changed<T>): Promise<T>;
     /** A ledger as it was last seen here. */
-    known({ name, key }: LimitKey): Ledger | undefined;
+    known({ name, key }: LimitKey): Ledger$1 | undefined;
     /** A ledger as it is stored now. */
-    read({ name, key }: LimitKey): Promise<Ledger>;
+    read({ name, key }: LimitKey): Promise<Ledger$1>;
     /** Has a ledger read before it is used next, unless what is known of it shows a permit of this owner. */
     refresh(keys: readonly LimitKey[], owner: string): void;
 }
@@ -1452,7 +1463,7 @@ declare class Dispatcher {
     current: (needs: readonly NeededPermit[]) => Promise<readonly NeededPermit[]>;
     constructor(broker: Broker, ledgers: Ledgers, leaseMs: number, logger: Logger);
     /** A ledger as it is now. */
-    seen(ledger: Ledger): void;
+    seen(ledger: Ledger$1): void;
     /** Resolves when nothing is being given of a key. */
     idle({ name, key }: LimitKey): Promise<void>;
     /** Looks at a key whatever is known of it, and calls again what was given a permit and has perhaps not been called. */
@@ -1801,6 +1812,232 @@ interface WorkerExtension {
     install(host: WorkerHost): Installed;
 }
 
+/** `running`: it is paid for; `stopped`: its provider has stopped or reclaimed it, and it costs nothing but its disk. */
+type BilledState = 'running' | 'stopped';
+/** How an instance ended: by a job of ours, outside of Jetfleet, by its provider as a spot instance, or by the watchdog of its lease. */
+declare const LEDGER_ENDS: readonly ['deleted', 'gone', 'reclaimed', 'watchdog'];
+type LedgerEnd = (typeof LEDGER_ENDS)[number];
+/** From a time on. */
+interface LedgerChange {
+    /** ISO 8601. */
+    at: string;
+    state: BilledState;
+    /** Of all its GPUs, in 1/100,000 USD; null where it is not known. */
+    pricePerHour: number | null;
+}
+/** An instance, by the ids of its provider and of its jobs. Times are ISO 8601. */
+interface LedgerEntry {
+    v: 1;
+    provider: string;
+    /** The account of the provider, as limits name it. */
+    account: string;
+    /** As the provider alone knows it. */
+    id: string;
+    /** As jobs name it. */
+    novitaInstanceId: string;
+    /** Its name at the provider. */
+    name?: string;
+    /** The caller's id of it. */
+    instanceId?: string;
+    /** The `create_instance` job that rented it. */
+    jobId?: string;
+    /** The job with which the operation began that `jobId` belongs to. */
+    owner?: string;
+    tags: string[];
+    region?: string;
+    productId?: string;
+    gpuNum?: number;
+    billingMode?: string;
+    /** What the provider bills is rounded up to so much time. */
+    billedMs: number;
+    /** When its create was sent. */
+    rentedAt: string;
+    /** Oldest first; the first one is of when it was rented, or of `earlier.until`. */
+    changes: LedgerChange[];
+    /** What changes before cost, which are not kept one by one: as {@link Charge.exact}, and by UTC day. */
+    earlier?: {
+        until: string;
+        exact: string;
+        days: Record<string, number>;
+    };
+    /** When its provider took it back, or announced to. */
+    interruptedAt?: string;
+    /** When it was not there any more while its lease had not been renewed in time. */
+    lapsedAt?: string;
+    endedAt?: string;
+    end?: LedgerEnd;
+}
+
+/** Of one account. `running` and `stopped` are now. */
+interface AccountSum extends Sum {
+    provider: string;
+    account: string;
+    running: number;
+    stopped: number;
+}
+/** What was spent between two times. Amounts are 1/100,000 USD. */
+interface LedgerSums {
+    /** ISO 8601. */
+    since: string;
+    until: string;
+    total: number;
+    /** For an hour, of all that runs now. */
+    ratePerHour: number;
+    /** How many instances were there, and how many of them run now. */
+    instances: number;
+    running: number;
+    /** How many of them have cost something of which no price is known: the sums leave that out. */
+    unpriced: number;
+    byAccount: AccountSum[];
+    /** An instance counts for each tag of its job. */
+    byTag: {
+        tag: string;
+        amount: number;
+        ratePerHour: number;
+        instances: number;
+    }[];
+    /** UTC days on which something was spent, in order. */
+    byDay: {
+        day: string;
+        amount: number;
+    }[];
+}
+interface Sum {
+    amount: number;
+    ratePerHour: number;
+    instances: number;
+}
+
+/** `running` and `stopped` are as the ledger knows it; `open` is both. */
+declare const LEDGER_STATUSES: readonly ['running', 'stopped', 'open', 'ended'];
+type ShownStatus = (typeof LEDGER_STATUSES)[number];
+/** Which entries to list. What is left out fits each. */
+interface LedgerFilter {
+    /** Only those of this account. */
+    account?: string;
+    provider?: string;
+    /** Only those whose job has this tag. */
+    tag?: string;
+    status?: ShownStatus;
+    /** Only those that were there at this time or later. */
+    since?: Date | string;
+    /** Most entries on a page, 1 to 1,000. Defaults to 100. */
+    limit?: number;
+    /** Where the page before ended. */
+    cursor?: string;
+}
+interface LedgerPage {
+    entries: LedgerEntry[];
+    /** For the next page; absent at the end. */
+    cursor?: string;
+}
+/** Of which sums are made: what was spent from a time until another one. */
+interface SpentQuery {
+    account?: string;
+    provider?: string;
+    tag?: string;
+    /** Defaults to the beginning of this UTC month. */
+    since?: Date | string;
+    /** Defaults to now. */
+    until?: Date | string;
+}
+/** `queue.instances.ledger`: everything that was rented, with what it costs. */
+declare class Ledger {
+    #private;
+    /**
+     * The entry of an instance, by the provider's id of it.
+     * @returns undefined for one that the ledger does not know
+     */
+    get(novitaInstanceId: string): Promise<LedgerEntry | undefined>;
+    /** What a job has rented, oldest first: mostly one instance. */
+    ofJob(jobId: string): Promise<LedgerEntry[]>;
+    /**
+     * Entries, what is still there first; of those the ones that changed last.
+     * @throws ValidationError `JETFLEET_OPTION_INVALID`
+     */
+    list(filter?: LedgerFilter): Promise<LedgerPage>;
+    /** What an instance has cost until a time, in 1/100,000 USD. @param now defaults to that of this process */
+    costOf(entry: LedgerEntry, now?: Date | number): number;
+    /**
+     * What was spent between two times, by account, tag and UTC day. The sum of an account's days is exactly what its instances have cost.
+     * @throws ValidationError `JETFLEET_OPTION_INVALID`
+     */
+    spent(query?: SpentQuery): Promise<LedgerSums>;
+}
+/** As it is shown: `open` never. */
+declare function statusOf({ endedAt, changes }: LedgerEntry): Exclude<ShownStatus, 'open'>;
+
+/** What instances cost, as it is shown: each of them, and all of a job together. */
+
+/** An entry of the ledger with what it comes to now. Amounts are 1/100,000 USD. */
+interface InstanceCost extends LedgerEntry {
+    status: Exclude<ShownStatus, 'open'>;
+    /** So far. */
+    cost: number;
+    /** As it is now; 0 for one that is stopped or has ended. */
+    ratePerHour: number;
+    /** Whether nobody has said what a part of its time costs, so that `cost` leaves that out. */
+    isUnpriced: boolean;
+}
+/** What a job has cost so far: every instance that was rented for it. */
+interface JobCost {
+    jobId: string;
+    cost: number;
+    ratePerHour: number;
+    isUnpriced: boolean;
+    instances: InstanceCost[];
+}
+
+interface ReconcileOptions {
+    /** The accounts that are compared with the ledger. */
+    provider: GpuProvider | readonly GpuProvider[];
+    /** Writes into the ledger what is proven. Defaults to false: nothing is changed. */
+    fix?: boolean;
+    /** Whether instances that no record of this queue knows are left out, such as those of another queue on the account. Defaults to false. */
+    ownOnly?: boolean;
+    /** How long a provider must not know an instance before it counts as gone, in milliseconds. Defaults to 10,000. */
+    settleMs?: number;
+}
+/**
+ * `missing`: it is there, and not in the ledger. `gone`: it runs by the ledger, and is not there. `back`: it has ended by the ledger, and is there.
+ * The others: both know it, and say something else.
+ */
+declare const DIFFERENCES: readonly ['missing', 'gone', 'back', 'state', 'price', 'region'];
+interface Difference {
+    kind: (typeof DIFFERENCES)[number];
+    provider: string;
+    account: string;
+    novitaInstanceId: string;
+    name?: string;
+    jobId?: string;
+    /** What the ledger says; null where it says nothing. Prices are 1/100,000 USD for an hour. */
+    ledger: string | number | null;
+    /** What the provider says; null where it says nothing. */
+    shown: string | number | null;
+    /** What it has cost by the ledger. */
+    cost?: number;
+    /** Whether the ledger says now what the provider does. */
+    fixed: boolean;
+    /** Why it cannot be fixed. */
+    why?: string;
+}
+interface Reconciliation {
+    /** Whether the ledger says what all of the accounts do, after what was fixed. */
+    agrees: boolean;
+    accounts: {
+        provider: string;
+        account: string;
+        /** Instances of ours that its list shows, and entries of its that are open. */
+        listed: number;
+        open: number;
+        /** Why it could not be compared. */
+        error?: string;
+    }[];
+    differences: Difference[];
+    /** Open entries of accounts that were not asked. */
+    unchecked: number;
+}
+
 /** An instance, by its ids. */
 interface InstanceAddress {
     /** The caller's own. */
@@ -1827,6 +2064,8 @@ type ExtendLeaseOptions = About<ExtendLeasePayload>;
  */
 declare class Instances {
     #private;
+    /** Everything that was rented, and what it costs. */
+    readonly ledger: Ledger;
     /** The instance of a job: of a create job the one that its monitor or a later offer has come to, of a migration the new one. */
     find(jobId: string): Promise<InstanceAddress>;
     /** Starts an instance that was stopped. */
@@ -1868,6 +2107,14 @@ declare class Instances {
      * @throws ConflictError when that job has ended
      */
     used(autoStopJobId: string, at?: Date | string): Promise<void>;
+    /** What was rented for a job, and what it has cost so far, in 1/100,000 USD. @throws JetfleetError `JETFLEET_NOT_FOUND` */
+    cost(jobId: string): Promise<JobCost>;
+    /** Instances on accounts that cost money for nobody. Changes nothing. @throws ValidationError `JETFLEET_OPTION_INVALID` */
+    orphans(options: OrphanOptions): Promise<OrphanReport>;
+    /** Has orphans deleted, each by a job of its own; one that is none any more is left alone. */
+    deleteOrphans(options: DeleteOrphansOptions): Promise<DeletedOrphan[]>;
+    /** Compares the ledger with the lists of accounts, and with `fix` writes into it what is proven. */
+    reconcile(options: ReconcileOptions): Promise<Reconciliation>;
 }
 
 /** Deletes what a job has rented, until the provider says that it is gone. */
@@ -2978,5 +3225,5 @@ declare class JobWorkerService implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { ANY, Instances, JobQueueService, JobType, JobWorkerService, Subjects, WEBHOOK_RETRY, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, stopInstance, watchInstance };
-export type { AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SweepOptions, TypedHandler, WatchOptions, WorkerExtension, WorkerHooks, WorkerHost };
+export { ANY, Instances, JobQueueService, JobType, JobWorkerService, Ledger, Subjects, WEBHOOK_RETRY, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, statusOf, stopInstance, watchInstance };
+export type { AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, LedgerChange, LedgerEnd, LedgerEntry, LedgerFilter, LedgerPage, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, SweepOptions, TypedHandler, WatchOptions, WorkerExtension, WorkerHooks, WorkerHost };

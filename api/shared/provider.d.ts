@@ -18,6 +18,8 @@ interface Instance {
     productId?: string;
     /** How many GPUs it has. */
     gpuNum?: number;
+    /** What it costs, where the provider shows that: of all its GPUs, in 1/100,000 of the account's currency per hour, as an integer. */
+    pricePerHour?: number;
     /** Whether its provider takes it back, as a spot instance, or has announced to. */
     isInterrupted?: boolean;
     /** Public endpoints of the instance's ports. */
@@ -119,10 +121,14 @@ interface ProviderCapabilities {
     /** Whether the provider itself matches names exactly; otherwise the adapter filters. */
     exactNameLookup: boolean;
     maxNameLength: number;
+    /** What is billed is rounded up to so many milliseconds. Defaults to 1,000. */
+    billedMs?: number;
 }
 /** Every call rejects with a {@link ProviderError} and ends early when `signal` aborts. */
 interface GpuProvider {
     readonly name: string;
+    /** What the account is called, among limits and in the ledger. Defaults to `default`. */
+    readonly account?: string;
     readonly capabilities: ProviderCapabilities;
     /** Rents one instance. Never retried by the adapter: an ambiguous answer is the caller's to resolve by name. */
     create(spec: CreateSpec, signal?: AbortSignal): Promise<{

@@ -139,6 +139,8 @@ interface ProviderApiOptions {
  */
 declare class ProviderApi {
     #private;
+    /** What the account is called. */
+    readonly account: string;
     /**
      * @throws ProviderError `auth` for a key that fits no header, `validation` for an unusable `baseUrl`; ValidationError for another option that is none
      */

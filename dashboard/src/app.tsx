@@ -13,6 +13,7 @@ import { JobsPage } from './pages/jobs-page.js';
 import { LimitsPage } from './pages/limits-page.js';
 import { MachinePage } from './pages/machine-page.js';
 import { MachinesPage } from './pages/machines-page.js';
+import { MoneyPage } from './pages/money-page.js';
 import { OverviewPage } from './pages/overview-page.js';
 import { SchedulesPage } from './pages/schedules-page.js';
 import { SignIn } from './pages/sign-in.js';
@@ -36,6 +37,7 @@ const ROUTES: [pattern: string, page: (found: Record<string, string>) => Compone
   ['/history', () => <HistoryPage />],
   ['/schedules', () => <SchedulesPage />],
   ['/limits', () => <LimitsPage />],
+  ['/money', () => <MoneyPage />],
   ['/machines', () => <MachinesPage />],
   ['/machines/:id', ({ id = '' }) => <MachinePage key={id} id={id} />],
   ['/workers', () => <WorkersPage />],

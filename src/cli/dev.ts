@@ -94,7 +94,9 @@ async function dev(options: DevOptions): Promise<number> {
   await using _events = await queue.events({}, (record) => note(transitionLine(record, process.stderr)));
   // Other commands must not wait for a web server to load.
   const { startHttpServer } = await import('../http/index.js');
-  await using http = await startHttpServer(queue, { port: options.httpPort, logger, webhookPublicKeys });
+  await using http = await startHttpServer(queue, {
+    ...{ port: options.httpPort, logger, webhookPublicKeys, provider },
+  });
   await worker.start();
   const webhookSecret = given ? undefined : secrets[0];
   const urls = { natsUrl: server.url, httpUrl: http.url, simulatorUrl: simulator.url };

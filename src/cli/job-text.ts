@@ -1,5 +1,7 @@
 /** Jobs in words: the line of a transition, the rows of a list, the block of one job. */
 
+import type { JobCost } from '../instances/instance-costs.js';
+import { formatAmount } from '../jobs/amount.js';
 import { clipTo } from '../jobs/excerpt.js';
 import type { JobRecord, PastFailure } from '../jobs/job-record.js';
 import { maskSecrets } from '../jobs/mask.js';
@@ -79,6 +81,29 @@ export function printJob(record: JobRecord, { json }: { json?: boolean }, textOf
   const shown = shownJob(record);
   if (json) printJson(shown);
   else print(textOf(shown));
+}
+
+/** The same with what was rented for the job, where something was. */
+export function printJobWithCost(
+  record: JobRecord,
+  cost: JobCost | undefined,
+  options: { json?: boolean },
+): void {
+  if (!cost || cost.instances.length === 0) {
+    printJob(record, options);
+    return;
+  }
+  if (options.json) {
+    printJson({ ...shownJob(record), cost });
+    return;
+  }
+  const hourly = cost.ratePerHour > 0 ? `, ${formatAmount(cost.ratePerHour)} an hour now` : '';
+  const least = cost.isUnpriced ? 'at least ' : '';
+  printJob(
+    record,
+    options,
+    (shown) => `${jobBlock(shown)}\n${'cost'.padEnd(11)} ${least}${formatAmount(cost.cost)}${hourly}`,
+  );
 }
 
 /** Prints a page of jobs; `none` says that there are none. */

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { mayCost } from '../instances/instance-costs.js';
 import { defined } from '../jobs/defined.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { maskSecrets } from '../jobs/mask.js';
@@ -14,7 +15,7 @@ import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { jobShareCommand } from './job-share.js';
 import { jobSignalCommand } from './job-signal.js';
 import { jobStepsCommand } from './job-steps.js';
-import { printJob, printPage, printRetried, stateOf } from './job-text.js';
+import { printJob, printJobWithCost, printPage, printRetried, stateOf } from './job-text.js';
 import { jobWatchCommand } from './job-watch.js';
 import {
   collect,
@@ -71,7 +72,8 @@ function getCommand(job: Command): void {
       }
       const record = await queue.getJob(id);
       if (!record) throw noSuchJob(id);
-      printJob(record, options);
+      const cost = mayCost(record) ? await queue.instances.cost(id) : undefined;
+      printJobWithCost(record, cost, options);
     });
   withExamples(
     command,

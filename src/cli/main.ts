@@ -14,6 +14,7 @@ import { healthcheckCommand } from './healthcheck.js';
 import { historyCommand } from './history.js';
 import { inspectCommand } from './inspect.js';
 import { instanceCommand } from './instance.js';
+import { instancesCommand } from './instances.js';
 import { jobCommand } from './job.js';
 import { limitsCommand } from './limits.js';
 import { machineCommand } from './machine.js';
@@ -71,6 +72,7 @@ export function buildProgram(): Command {
     serverCommand,
     jobCommand,
     instanceCommand,
+    instancesCommand,
     deadLettersCommand,
     flowCommand,
     scheduleCommand,

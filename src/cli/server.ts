@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import { namesProvider } from '../gpu/from-environment.js';
 import {
   cliLogger,
   durationOption,
@@ -13,6 +14,7 @@ import { shutdownSignal } from './signals.js';
 import { registeredTracing } from './tracing.js';
 import { reachWithin, waitForBrokerOption } from './wait-for-broker.js';
 import { keysOf } from './webhook.js';
+import { providersFrom } from './worker.js';
 
 interface ServerCommandOptions extends GlobalOptions {
   httpHost: string;
@@ -28,6 +30,7 @@ Environment:
                         Without it only this machine is served, and everybody on it may do everything.
   JETFLEET_ENVIRONMENT  as --environment
   JETFLEET_WEBHOOK_PUBLIC_KEY  whpk_..., several with spaces between: served at /.well-known/webhooks.json
+  JETFLEET_PROVIDER     as of the workers, with its key: /api/v1/orphans and /api/v1/ledger/reconcile ask it
   JETFLEET_CALLBACK_SECRET  16 characters or more: takes callbacks of providers at /callbacks/instances/<job>
   LOG_LEVEL             trace, debug, info (default), warn, error, silent
 
@@ -80,6 +83,7 @@ async function serve(options: ServerCommandOptions): Promise<void> {
     webhookPublicKeys: keysOf(process.env.JETFLEET_WEBHOOK_PUBLIC_KEY),
     ...(environment && { environment }),
     ...(callbackSecret && { callbackSecret }),
+    ...(namesProvider(process.env) && { provider: providersFrom(process.env, logger) }),
   });
   if (options.json) printJson({ httpUrl: server.url });
   logger.info({ url: server.url, isOpen: tokens.length === 0 }, 'serving the API and the dashboard');

@@ -41,6 +41,7 @@ interface WorkerCommandOptions extends GlobalOptions, RentalLimits, HealthOption
   waitForBroker: number;
   shutdownTimeout: number;
   pollInterval: number;
+  keepLedger?: number;
 }
 
 const ENVIRONMENT = `
@@ -82,6 +83,13 @@ export function workerCommand(program: Command): void {
         byDefault: '10s',
       }),
     )
+    .addOption(
+      durationOption(
+        '--keep-ledger <duration>',
+        'how long the ledger keeps an instance that has ended (default: 400d)',
+        { minMs: 1_000, isTimer: false },
+      ),
+    )
     .action(() => work(command.optsWithGlobals<WorkerCommandOptions>()));
   withRentalLimits(command);
   withHealthOptions(command);
@@ -106,7 +114,7 @@ async function work(options: WorkerCommandOptions): Promise<void> {
         provider,
         pollIntervalMs: options.pollInterval,
         ...limits,
-        ...defined({ lease }),
+        ...defined({ lease, keepLedgerMs: options.keepLedger }),
       });
     },
     webhooks: () => webhooks(webhooksFrom(process.env, logger)),

@@ -1,7 +1,9 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
+import { accountsOf } from '../instances/accounts.js';
 import { assertCallbackSecret } from '../instances/callback-token.js';
 import { Instances } from '../instances/instances.js';
+import type { OrphanOptions } from '../instances/orphans.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
 import { checkInteger } from '../jobs/numbers.js';
@@ -29,6 +31,7 @@ import { instanceRoutes } from './routes/instances.js';
 import { jobChangeRoutes } from './routes/job-changes.js';
 import { jobRoutes } from './routes/jobs.js';
 import { leaseRoutes } from './routes/leases.js';
+import { ledgerRoutes } from './routes/ledger.js';
 import { limitRoutes } from './routes/limits.js';
 import { liveRoutes } from './routes/live.js';
 import { machineRoutes } from './routes/machines.js';
@@ -67,6 +70,8 @@ export interface HttpApiOptions {
   webhookPublicKeys?: readonly string[];
   /** 16 characters or more: with it `/callbacks/instances/{id}` takes tokens of `callbackToken`. Defaults to none: callbacks are refused. */
   callbackSecret?: string;
+  /** The accounts that `/api/v1/ledger/reconcile` and `/api/v1/orphans` ask. Defaults to none: they are refused. */
+  provider?: OrphanOptions['provider'];
   /** Live streams that may be open at once for each token. Defaults to 64. */
   maxStreamsPerToken?: number;
   /** A pino logger, or anything of its shape. Defaults to the queue's. */
@@ -81,6 +86,7 @@ export const API_OPTIONS: OptionNames<Required<HttpApiOptions>> = {
   dashboard: true,
   webhookPublicKeys: true,
   callbackSecret: true,
+  provider: true,
   maxStreamsPerToken: true,
   logger: true,
 };
@@ -106,7 +112,8 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   const { tokens = parseTokens(process.env.JETFLEET_HTTP_TOKEN), local = false, allowedHosts = [] } = options;
   const { maxStreamsPerToken = 64 } = options;
   const { webhookPublicKeys: publicKeys = [] } = options;
-  const { callbackSecret } = options;
+  const { callbackSecret, provider } = options;
+  if (provider !== undefined) accountsOf(provider);
   if (callbackSecret !== undefined) assertCallbackSecret(callbackSecret);
   assertTexts('allowedHosts', allowedHosts);
   assertTexts('webhookPublicKeys', publicKeys);
@@ -125,7 +132,8 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   const routes: Routes = { app, access, queue };
   const endpoints = endpointsOf(queue);
   const streams = new EventStreams(maxStreamsPerToken);
-  const metrics = new Metrics(queue, logger, endpoints);
+  const instances = instancesOf(queue);
+  const metrics = new Metrics(queue, logger, endpoints, instances.ledger);
   const collector = new LiveCollector(queue, logger, (record, times) => metrics.observe(record, times));
   const fleet = new FleetCollector(queue, logger);
   const readiness = new Readiness(queue);
@@ -134,9 +142,10 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   bulkRoutes(routes);
   cleanupRoutes(routes);
   auditRoutes(routes);
-  const ofInstances = { ...routes, instances: instancesOf(queue), ...defined({ callbackSecret }) };
+  const ofInstances = { ...routes, instances, ...defined({ callbackSecret }) };
   instanceRoutes(ofInstances);
   leaseRoutes(ofInstances);
+  ledgerRoutes({ ...ofInstances, ...defined({ provider }) });
   signalRoutes(routes);
   flowRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });

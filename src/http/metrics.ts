@@ -2,8 +2,11 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { listWorkers } from '../inspect/fleet.js';
 import { builtInCharts } from '../inspect/known-charts.js';
 import { listProviders, type ShownProvider } from '../instances/provider-health.js';
+import { UNITS_PER_USD } from '../jobs/amount.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal, STATUSES } from '../jobs/vocabulary.js';
+import type { Ledger } from '../money/ledger.js';
+import type { LedgerSums } from '../money/sums.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Times } from '../queue/stats/job-times.js';
 import { BoundedLabels } from '../telemetry/bounded-labels.js';
@@ -47,6 +50,25 @@ export class Metrics {
       'Providers of instances and their regions that have failed, by state',
       'state',
     ),
+    instances: this.#gauge(
+      'jetfleet_instances',
+      'Instances in the ledger that have not ended, by provider, account and state',
+      ...['provider', 'account', 'state'],
+    ),
+    instanceRate: this.#gauge(
+      'jetfleet_instance_cost_usd_per_hour',
+      'What the instances that run now cost in an hour',
+      ...['provider', 'account'],
+    ),
+    instanceCost: this.#gauge(
+      'jetfleet_instance_cost_usd',
+      'What instances have cost since the beginning of the month, UTC',
+      ...['provider', 'account'],
+    ),
+    instancesUnpriced: this.#gauge(
+      'jetfleet_instances_unpriced',
+      'Instances of this month whose price is not known for a part of their time',
+    ),
     workers: this.#gauge('jetfleet_workers', 'Workers that answer, by state', 'state'),
     abandoned: this.#gauge(
       'jetfleet_abandoned_handlers',
@@ -80,11 +102,13 @@ export class Metrics {
   });
 
   readonly #endpoints: WebhookEndpoints | undefined;
+  readonly #ledger: Ledger | undefined;
   #scrape: Promise<string> | undefined;
 
-  constructor(queue: JobQueueService, logger: Logger, endpoints?: WebhookEndpoints) {
+  constructor(queue: JobQueueService, logger: Logger, endpoints?: WebhookEndpoints, ledger?: Ledger) {
     this.#queue = queue;
     this.#endpoints = endpoints;
+    this.#ledger = ledger;
     this.#logger = logger;
   }
 
@@ -119,13 +143,14 @@ export class Metrics {
   async #read(): Promise<boolean> {
     const gauges = this.#gauges;
     try {
-      const [stats, oldest, health, workers, endpoints, providers] = await Promise.all([
+      const [stats, oldest, health, workers, endpoints, providers, spent] = await Promise.all([
         this.#queue.getStats(),
         this.#queue.oldestPendingAt(),
         this.#queue.health(),
         listWorkers(this.#queue),
         this.#readEndpoints(),
         this.#readProviders(),
+        this.#readSpent(),
       ]);
       if (endpoints) {
         gauges.kept.set(endpoints.reduce((sum, endpoint) => sum + endpoint.kept.count, 0));
@@ -136,6 +161,7 @@ export class Metrics {
         for (const state of PROVIDER_STATES) gauges.providers.set({ state }, 0);
         for (const { state } of providers) gauges.providers.inc({ state });
       }
+      if (spent) this.#showSpent(spent);
       for (const [type, counts] of Object.entries(stats.byType)) {
         for (const status of STATUSES) gauges.jobs.set({ type, status }, counts[status]);
       }
@@ -173,6 +199,27 @@ export class Metrics {
       this.#logger.warn({ err }, 'cannot read the metrics of the providers');
       return undefined;
     }
+  }
+
+  async #readSpent(): Promise<LedgerSums | undefined> {
+    try {
+      return await this.#ledger?.spent();
+    } catch (err) {
+      this.#logger.warn({ err }, 'cannot read the metrics of the ledger');
+      return undefined;
+    }
+  }
+
+  #showSpent({ byAccount, unpriced }: LedgerSums): void {
+    const { instances, instanceRate, instanceCost, instancesUnpriced } = this.#gauges;
+    for (const { provider, account, amount, ratePerHour, running, stopped } of byAccount) {
+      const of = { provider, account };
+      instanceCost.set(of, amount / UNITS_PER_USD);
+      instanceRate.set(of, ratePerHour / UNITS_PER_USD);
+      instances.set({ ...of, state: 'running' }, running);
+      instances.set({ ...of, state: 'stopped' }, stopped);
+    }
+    instancesUnpriced.set(unpriced);
   }
 
   #gauge(name: string, help: string, ...labelNames: string[]): Gauge {

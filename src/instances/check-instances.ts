@@ -31,6 +31,16 @@ export const DEFAULT_INSTANCE_GRACE_MS = 600_000;
 /** Instances that are judged at once. */
 const PARALLEL = 32;
 
+/** What the records say of an instance. */
+export interface JudgedInstance {
+  instance: KnownInstance;
+  /** ISO time since when it is there, as far as is known. */
+  since: string;
+  why: string;
+  /** Adds the job that deletes it, or revives the one that gave up; gives its id. Absent where no record knows the instance. */
+  remove?: () => Promise<string>;
+}
+
 /** Why an instance belongs to nobody, and the jobs that may be deleting it already. */
 interface Verdict {
   why: string;
@@ -72,6 +82,12 @@ export class InstanceCheck implements ResourceCheck {
 
   /** A provider that cannot be asked is a finding of its own. */
   async look(signal?: AbortSignal): Promise<Diagnosis[]> {
+    const { judged, unreachable } = await this.judge(signal);
+    return [...unreachable, ...judged.map(diagnosisOf)];
+  }
+
+  /** Those that belong to nobody, and those that no record knows; and the providers that could not be asked. */
+  async judge(signal?: AbortSignal): Promise<{ judged: JudgedInstance[]; unreachable: Diagnosis[] }> {
     const { instances: dated, undated, error } = await this.#list(signal);
     const unreachable = this.#unreachable(error);
     const listed = this.#looksOnce ? [...dated, ...undated] : dated;
@@ -83,8 +99,8 @@ export class InstanceCheck implements ResourceCheck {
       return !owner || now - Date.parse(owner.finishedAt ?? '') >= this.#graceMs;
     };
     const instances = [...dated, ...listed.slice(dated.length).filter(hasEnded)];
-    const found = await inParts(instances, PARALLEL, (each) => this.#diagnose(each, owners.get(each.name)));
-    return [...unreachable, ...found.filter((diagnosis) => diagnosis !== undefined)];
+    const found = await inParts(instances, PARALLEL, (each) => this.#judge(each, owners.get(each.name)));
+    return { judged: found.filter((each) => each !== undefined), unreachable };
   }
 
   #unreachable(error: ProviderError | undefined): Diagnosis[] {
@@ -163,16 +179,21 @@ export class InstanceCheck implements ResourceCheck {
     return this.#firstSeen.get(instance.id) ?? createdMs(instance) ?? this.#broker.clock.now();
   }
 
-  async #diagnose(instance: KnownInstance, owner: JobRecord | undefined): Promise<Diagnosis | undefined> {
+  async #judge(instance: KnownInstance, owner: JobRecord | undefined): Promise<JudgedInstance | undefined> {
     const { id, name } = instance;
     const since = new Date(this.#sinceMs(instance)).toISOString();
-    if (!owner) return diagnose('instance_unknown', id, `no record knows ${name}`, undefined, { since });
+    if (!owner) return { instance, since, why: `no record knows ${name}` };
     const isIt = (recorded: string) => isSameInstance(id, recorded, this.#source.name);
     const verdict = await judge(this.#broker, instance, owner, isIt);
     if (!verdict || (await isBeingDeleted(this.#broker, instance, verdict.deletes, isIt))) return undefined;
-    const mend = () => deleteOrphan(this.#broker, instance, owner);
-    return diagnose('instance_orphaned', id, `${name}: ${verdict.why}`, mend, { since });
+    const remove = () => deleteOrphan(this.#broker, instance, owner);
+    return { instance, since, why: `${name}: ${verdict.why}`, remove };
   }
+}
+
+function diagnosisOf({ instance: { id }, since, why, remove }: JudgedInstance): Diagnosis {
+  if (!remove) return diagnose('instance_unknown', id, why, undefined, { since });
+  return diagnose('instance_orphaned', id, why, async () => `job ${await remove()} deletes it`, { since });
 }
 
 /** Has each sweep check the instances of an account, and delete those that belong to nobody. */
@@ -241,7 +262,7 @@ async function isBeingDeleted(
   return false;
 }
 
-/** Adds a job that deletes the instance, or revives the one that gave up; returns what was done. */
+/** Adds a job that deletes the instance, or revives the one that gave up; returns its id. */
 async function deleteOrphan(broker: Broker, instance: KnownInstance, owner: JobRecord): Promise<string> {
   for (let count = 1; count <= MAX_DELETES; count++) {
     const id = count === 1 ? orphanJobId(instance.id) : derivedId(orphanJobId(instance.id), String(count));
@@ -250,7 +271,7 @@ async function deleteOrphan(broker: Broker, instance: KnownInstance, owner: JobR
     if (job?.status === 'completed') continue;
     if (job?.status === 'failed') await redriveJob(broker, id);
     if (!job) await enqueueDelete(broker, id, instance, owner);
-    return `job ${id} deletes it`;
+    return id;
   }
   throw new Error(`the provider has shown instance ${instance.id} again after ${MAX_DELETES} deletions`);
 }

@@ -11,6 +11,7 @@ import type { Added } from '../queue/job-add.js';
 import { findJob } from '../queue/job-lookup.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { wakeWaiting } from '../queue/waiting/wake.js';
+import { costOfJob, type JobCost } from './instance-costs.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import {
   autoStop,
@@ -24,6 +25,15 @@ import {
   USED,
   watchInstance,
 } from './lifecycle-jobs.js';
+import {
+  type DeletedOrphan,
+  type DeleteOrphansOptions,
+  deleteOrphans,
+  findOrphans,
+  type OrphanOptions,
+  type OrphanReport,
+} from './orphans.js';
+import { type ReconcileOptions, type Reconciliation, reconcile } from './reconcile.js';
 import { type Rented, rentedBy } from './rented.js';
 import type {
   AutoStopPayload,
@@ -189,6 +199,28 @@ export class Instances {
     const minute = Math.floor(atMs / USED_ONCE_MS) + 1;
     const data = { at: new Date(minute * USED_ONCE_MS).toISOString() };
     await this.#queue.signal(autoStopJobId, USED, data, { key: `${USED}-${minute}` });
+  }
+
+  /** What was rented for a job, and what it has cost so far, in 1/100,000 USD. @throws JetfleetError `JETFLEET_NOT_FOUND` */
+  async cost(jobId: string): Promise<JobCost> {
+    assertJobId(jobId);
+    return costOfJob(await this.#queue.brokerAsItIs(), jobId);
+  }
+
+  /** Instances on accounts that cost money for nobody. Changes nothing. @throws ValidationError `JETFLEET_OPTION_INVALID` */
+  async orphans(options: OrphanOptions): Promise<OrphanReport> {
+    return findOrphans(await this.#queue.brokerAsItIs(), options);
+  }
+
+  /** Has orphans deleted, each by a job of its own; one that is none any more is left alone. */
+  async deleteOrphans(options: DeleteOrphansOptions): Promise<DeletedOrphan[]> {
+    return deleteOrphans(await this.#queue.broker(), options);
+  }
+
+  /** Compares the ledger with the lists of accounts, and with `fix` writes into it what is proven. */
+  async reconcile(options: ReconcileOptions): Promise<Reconciliation> {
+    const broker = options.fix === true ? this.#queue.broker() : this.#queue.brokerAsItIs();
+    return reconcile(await broker, options);
   }
 
   async #address(of: string | InstanceAddress): Promise<InstanceAddress> {

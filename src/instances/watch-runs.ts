@@ -61,6 +61,7 @@ export function watchInstanceRun(
       }),
       readPrice: actor(async (job, { novitaInstanceId: id }) => {
         const [instance] = await instances.find(job, { ids: [id] });
+        if (instance?.pricePerHour !== undefined) return { pricePerHour: instance.pricePerHour };
         const owner = instance && (await instances.ownerOf(job, instance));
         return { pricePerHour: owner ? await priceOf(owner, services.parts, job.signal) : null };
       }),

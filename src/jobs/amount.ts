@@ -2,6 +2,8 @@
 import { invalidOption } from './errors.js';
 import { excerptOf } from './excerpt.js';
 
+/** So many units make one USD. */
+export const UNITS_PER_USD = 100_000;
 const DECIMALS = 5;
 const MS_PER_HOUR = 3_600_000n;
 /** What a number in an answer looks like as text, such as `0.35`, `3` or `1e-7`. */

@@ -87,6 +87,7 @@ export const ERROR_CODES = {
   JETFLEET_PROVIDER_RATE_LIMITED: 'The provider asks to slow down.',
   JETFLEET_PROVIDER_TRANSIENT: 'The provider failed for a moment.',
   JETFLEET_PROVIDER_AMBIGUOUS: 'It is not known whether the provider carried the request out.',
+  JETFLEET_NO_PROVIDER: 'The process knows no account of a provider.',
   JETFLEET_INSTANCE_VANISHED: 'The instance was removed by somebody else.',
   JETFLEET_INSTANCE_FAILED: 'The instance failed to start.',
   JETFLEET_INSTANCE_TIMEOUT: 'The instance did not run within its waiting time.',

@@ -1,4 +1,5 @@
 /** LEDGER: one message for each instance, under the status of its entry. A change is a compare-and-set on the message before. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { Append } from '../broker/publish/commit-options.js';
 import type { DirectRead, StoredMessage } from '../broker/read/direct-read.js';
@@ -13,6 +14,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long the entry of an instance is kept that has ended. */
 export const DEFAULT_KEEP_LEDGER_MS = 400 * DAY_MS;
 const MOST_TRIES = 50;
+const PAUSE_MS = 5;
+const MAX_PAUSE_MS = 100;
 const PAGE = 500;
 const decoder = new TextDecoder();
 
@@ -105,6 +108,8 @@ export class LedgerStore {
         return after;
       } catch (error) {
         if (!(error instanceof ConflictError) || tries >= MOST_TRIES) throw error;
+        // Somebody was faster, or a replica that was read is behind.
+        await delay(Math.min(tries * PAUSE_MS, MAX_PAUSE_MS));
       }
     }
   }

@@ -120,6 +120,7 @@ describe('the keyboard', () => {
       ['y', 'History'],
       ['s', 'Schedules'],
       ['l', 'Limits'],
+      ['c', 'Money'],
       ['m', 'Machines'],
       ['w', 'Workers'],
       ['h', 'Webhooks'],

@@ -9,7 +9,7 @@ const TICK_MS = 60;
 const isLong = process.env.JETFLEET_LOAD === '1';
 const SECONDS = isLong ? 60 : 4;
 const PAGES = isLong
-  ? '/ /jobs /jobs/held-1 /history /schedules /limits /machines /machines/job /machines/printed /workers /webhooks /endpoints /dead-letters /audit /api'.split(
+  ? '/ /jobs /jobs/held-1 /history /schedules /limits /money /machines /machines/job /machines/printed /workers /webhooks /endpoints /dead-letters /audit /api'.split(
       ' ',
     )
   : ['/jobs'];

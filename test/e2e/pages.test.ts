@@ -13,6 +13,7 @@ const PAGES: [name: string, path: string, ready: string][] = [
   ['history', '/history', '.plot.tall canvas'],
   ['schedules', '/schedules', '.data tbody tr'],
   ['limits', '/limits', '.data tbody tr'],
+  ['money', '/money', '.data tbody tr'],
   ['machines', '/machines', '.card'],
   ['machine', '/machines/job', '.drawing .state'],
   ['workers', '/workers', '.worker .bars'],

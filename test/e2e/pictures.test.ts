@@ -34,6 +34,7 @@ const SCENES: readonly [name: string, path: string, ready: string][] = [
   ['history', '/history', '.plot.tall canvas'],
   ['schedules', '/schedules', '.data tbody tr'],
   ['limits', '/limits', '.data tbody tr'],
+  ['money', '/money', '.data tbody tr'],
   ['machines', '/machines', '.card'],
   ['machine', '/machines/render_video', '.drawing .state'],
   ['workers', '/workers', '.worker .bars'],

@@ -19,7 +19,7 @@ beforeAll(async () => {
     builtIn: true,
     worker: { name: 'w-1' },
   });
-  http = await startHttp(fleet.queue);
+  http = await startHttp(fleet.queue, { provider: fleet.provider });
   document = (await http.call('/openapi.json', { token: null })).json;
   ajv.addSchema(document, 'openapi.json');
   const { queue, receiver } = fleet;
@@ -212,6 +212,12 @@ const CALLS: [
   ['/api/v1/webhook-endpoints/billing'],
   ['/api/v1/instances/keeper'],
   ['/api/v1/instances/done'],
+  ['/api/v1/instances/done/cost'],
+  ['/api/v1/ledger?status=open&limit=10'],
+  ['/api/v1/ledger/spent'],
+  ['/api/v1/ledger/reconcile', { body: { fix: false, settleMs: 0 } }],
+  ['/api/v1/orphans'],
+  ['/api/v1/orphans/delete', { body: { ids: ['a'] } }],
   ['/api/v1/instances/keeper/start', { body: { maxWaitTime: 1 } }],
   ['/api/v1/instances/keeper/stop', { body: { ports: [80] } }],
   ['/api/v1/instances/nobody/restart', { method: 'POST' }],

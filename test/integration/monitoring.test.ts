@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { Metrics } from '../../src/http/metrics.js';
+import { LedgerStore } from '../../src/money/ledger-store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { WebhookEndpoints } from '../../src/webhooks/endpoints/webhook-endpoints.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
@@ -44,6 +45,12 @@ beforeAll(async () => {
   nats = await startNats();
   fleet = await startFleet({ nats, handlers: { demo: () => 1 } });
   http = await startHttp(fleet.queue);
+  const at = new Date().toISOString();
+  const key = { provider: 'novita', id: 'abc' };
+  await new LedgerStore(await fleet.queue.broker()).change(key, () => ({
+    ...{ v: 1, ...key, account: 'main', novitaInstanceId: 'abc', tags: [], billedMs: 1_000, rentedAt: at },
+    changes: [{ at, state: 'running', pricePerHour: 1 }],
+  }));
   await http.call('/metrics');
   let text = '';
   await vi.waitFor(

@@ -46,6 +46,69 @@ export interface ShownProvider {
   error?: string;
 }
 
+/** An instance that was rented. Amounts are 1/100,000 USD. */
+export interface RentedInstance {
+  novitaInstanceId: string;
+  provider: string;
+  account: string;
+  jobId?: string;
+  tags: string[];
+  region?: string;
+  rentedAt: string;
+  endedAt?: string;
+  end?: 'deleted' | 'gone' | 'reclaimed' | 'watchdog';
+  status: 'running' | 'stopped' | 'ended';
+  cost: number;
+  ratePerHour: number;
+  isUnpriced: boolean;
+}
+
+/** Of `/instances/{id}/cost`. */
+export interface JobCost {
+  cost: number;
+  ratePerHour: number;
+  isUnpriced: boolean;
+  instances: RentedInstance[];
+}
+
+interface Sum {
+  amount: number;
+  ratePerHour: number;
+  instances: number;
+}
+
+/** Of `/ledger/spent`. */
+export interface Spent {
+  since: string;
+  until: string;
+  total: number;
+  ratePerHour: number;
+  instances: number;
+  running: number;
+  unpriced: number;
+  byAccount: (Sum & { provider: string; account: string })[];
+  byTag: (Sum & { tag: string })[];
+  byDay: { day: string; amount: number }[];
+}
+
+/** An instance that costs money for nobody. */
+export interface Orphan {
+  novitaInstanceId: string;
+  status: string;
+  why: string;
+  since: string;
+  deletable: boolean;
+  pricePerHour: number | null;
+  cost: number | null;
+}
+
+/** Of `/orphans`. */
+export interface OrphanReport {
+  orphans: Orphan[];
+  ratePerHour: number;
+  unreachable: { provider: string; message: string }[];
+}
+
 export type StatusCounts = Record<JobStatus, number>;
 
 export interface Stats {

@@ -19,6 +19,7 @@ import { Verdict } from '../job/verdict.js';
 import { WaitsPanel } from '../job/waits-panel.js';
 import { Waterfall } from '../job/waterfall.js';
 import { RevealButton } from '../jobs/reveal.js';
+import { CostPanel } from '../money/cost-panel.js';
 import { PausedBadge } from '../pauses/paused-badge.js';
 import { ReportPanels } from '../reports/report-panels.js';
 import { Link } from '../router.js';
@@ -112,6 +113,7 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
       {!isFlow && families}
       <LineagePanel job={job} lineage={lineage} />
       <ReportPanels key={job.redrives ?? 0} job={job} />
+      <CostPanel job={job} />
       <div class="grid two">
         <div class="stack">
           <JobFacts job={record} />

@@ -9,6 +9,7 @@ export const PAGES: readonly [path: string, label: string, icon: IconName, key: 
   ['/history', 'History', 'history', 'y'],
   ['/schedules', 'Schedules', 'schedules', 's'],
   ['/limits', 'Limits', 'limits', 'l'],
+  ['/money', 'Money', 'money', 'c'],
   ['/machines', 'Machines', 'machines', 'm'],
   ['/workers', 'Workers', 'workers', 'w'],
   ['/webhooks', 'Webhooks', 'webhooks', 'h'],
