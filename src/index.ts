@@ -112,7 +112,7 @@ export type { PriorityPolicy } from './jobs/priority-policy.js';
 export type { EndRetention, Retention } from './jobs/retention.js';
 export { type RetryPolicy, retryDelayMs } from './jobs/retry-policy.js';
 export type { RunDefaults } from './jobs/run-defaults.js';
-export type { Overlap, Schedule, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
+export type { Overlap, Schedule, ScheduleChange, ScheduleOptions, ScheduleRun } from './jobs/schedule.js';
 export type { FlowJobStatus, FlowStatus } from './jobs/shown-flow.js';
 export type { ShownLimit, ShownPermit } from './jobs/shown-limit.js';
 export type { SignalOptions, WaitsFor } from './jobs/signals.js';

@@ -24,6 +24,7 @@ export function scheduleCommand(program: Command): void {
   const schedule = program.command('schedule').description('jobs that run again and again');
   withExamples(schedule, "schedule set nightly report --cron '0 3 * * *' --data '{}'", 'schedule list');
   setCommand(schedule);
+  updateCommand(schedule);
   listCommand(schedule);
   getCommand(schedule);
   changeCommand(schedule, 'pause', 'keep a schedule from firing, until it is resumed');
@@ -32,29 +33,31 @@ export function scheduleCommand(program: Command): void {
   deleteCommand(schedule);
 }
 
-interface SetOptions extends GlobalOptions, DataFlags {
+interface Settings {
   cron?: string;
   timeZone?: string;
   every?: number;
   overlap?: Overlap;
   jitter?: number;
   until?: string;
-  priority: JobPriority;
+  priority?: JobPriority;
   maxAttempts?: number;
   timeout?: number;
   webhookUrl?: string;
 }
 
+type SetOptions = GlobalOptions & DataFlags & Settings;
+
+/** `--no-...` takes an option back. */
+type UpdateOptions = GlobalOptions &
+  DataFlags & { [K in keyof Settings]: Settings[K] | false } & { type?: string };
+
 function overlapOption(description: string): Option {
   return new Option('--overlap <policy>', description).choices(OVERLAPS);
 }
 
-function setCommand(schedule: Command): void {
-  const command = schedule
-    .command('set')
-    .description('set a schedule, or change the one of that name; one that is paused stays so')
-    .argument('<name>', SHORT_NAME, parseName)
-    .argument('<type>', 'the type of its jobs', parseType)
+function withSettings(command: Command): Command {
+  return command
     .option('--cron <expression>', 'five fields, six with seconds first, or @daily and the like')
     .option('--time-zone <name>', 'IANA name, with --cron (default: UTC)')
     .option('--every <duration>', 'in place of --cron: 30s, 5m, 2h', parseDuration)
@@ -63,27 +66,75 @@ function setCommand(schedule: Command): void {
     .addOption(overlapOption('what becomes of a tick while the last run goes on (default: skip)'))
     .option('--jitter <duration>', 'each run begins a random time later, up to this', parseDuration)
     .option('--until <time>', 'the schedule ends at this ISO 8601 time')
-    .option('--priority <priority>', 'critical, high, normal or low', parsePriority, 'normal')
+    .option('--priority <priority>', 'critical, high, normal or low (default: normal)', parsePriority)
     .option('--max-attempts <n>', 'attempts of each job in all', integer(1, 100))
     .option('--timeout <duration>', 'limit for one attempt', parseDuration)
-    .option('--webhook-url <url>', 'where lifecycle webhooks go', parseWebhookUrl)
-    .action(async (name: string, type: string) => {
-      const options = command.optsWithGlobals<SetOptions>();
-      const { cron, timeZone, every, overlap, jitter, until, priority } = options;
-      const { maxAttempts, timeout, webhookUrl } = options;
-      const payload = await readJson(options);
-      await using queue = openQueue(options);
-      const more = { maxAttempts, timeoutMs: timeout, webhookUrl };
-      const rules = { cron, timeZone, everyMs: every, overlap, jitterMs: jitter, until };
-      printSchedule(
-        await queue.schedule(name, type, payload, defined({ ...rules, ...more, priority })),
-        options,
-      );
-    });
+    .option('--webhook-url <url>', 'where lifecycle webhooks go', parseWebhookUrl);
+}
+
+function setCommand(schedule: Command): void {
+  const command = withSettings(
+    schedule
+      .command('set')
+      .description('set a schedule, or change the one of that name; one that is paused stays so')
+      .argument('<name>', SHORT_NAME, parseName)
+      .argument('<type>', 'the type of its jobs', parseType),
+  ).action(async (name: string, type: string) => {
+    const options = command.optsWithGlobals<SetOptions>();
+    const { cron, timeZone, every, overlap, jitter, until, priority } = options;
+    const { maxAttempts, timeout, webhookUrl } = options;
+    const payload = await readJson(options);
+    await using queue = openQueue(options);
+    const more = { maxAttempts, timeoutMs: timeout, webhookUrl };
+    const rules = { cron, timeZone, everyMs: every, overlap, jitterMs: jitter, until };
+    printSchedule(
+      await queue.schedule(name, type, payload, defined({ ...rules, ...more, priority })),
+      options,
+    );
+  });
   withExamples(
     command,
     "schedule set nightly report --cron '0 3 * * *' --time-zone Europe/Berlin --data '{}'",
     `schedule set poll check_prices --every 5m --jitter 20s --overlap cancel --data '{"region":"CN-HK-01"}'`,
+  );
+}
+
+function updateCommand(schedule: Command): void {
+  const command = withSettings(
+    schedule
+      .command('update')
+      .description('change what is given of a schedule, and leave all else as it is')
+      .argument('<name>', 'the name of the schedule', parseName)
+      .option('--type <type>', 'the type of its jobs', parseType),
+  )
+    .option('--no-time-zone', 'UTC again')
+    .option('--no-jitter', 'each run begins at its tick again')
+    .option('--no-until', 'the schedule does not end')
+    .option('--no-max-attempts', 'attempts as the type has them')
+    .option('--no-timeout', 'the limit of an attempt as the type has it')
+    .option('--no-webhook-url', 'no lifecycle webhooks')
+    .action(async (name: string) => {
+      const options = command.optsWithGlobals<UpdateOptions>();
+      const { type, cron, timeZone, every, overlap, jitter, until, priority } = options;
+      const { maxAttempts, timeout, webhookUrl } = options;
+      const change = {
+        ...{ type, cron, timeZone, everyMs: every, overlap, jitterMs: jitter, until, priority },
+        ...{ maxAttempts, timeoutMs: timeout, webhookUrl },
+      };
+      const given = Object.entries(defined(change)).map(([key, value]) => [
+        key,
+        value === false ? null : value,
+      ]);
+      const hasData = options.data !== undefined || options.dataFile !== undefined;
+      const payload = hasData ? { payload: await readJson(options) } : {};
+      await using queue = openExisting(options);
+      const changed = await queue.schedules.update(name, { ...Object.fromEntries(given), ...payload });
+      printSchedule(changed, options);
+    });
+  withExamples(
+    command,
+    "schedule update nightly --cron '30 4 * * *'",
+    'schedule update nightly --no-until --priority low',
   );
 }
 

@@ -1,4 +1,5 @@
 import { checkedTimeZone, nextTick, type ScheduleTiming, serverCron } from './cron.js';
+import { defined } from './defined.js';
 import { invalidOption, JetfleetError, type JobErrorInfo } from './errors.js';
 import { excerptOf, quoted } from './excerpt.js';
 import type { JobOptions } from './job-options.js';
@@ -57,6 +58,40 @@ export const SCHEDULE_OPTIONS: OptionNames<Required<ScheduleOptions>> = {
   webhookUrl: true,
   traceparent: true,
   tracestate: true,
+};
+
+/** What is changed of a schedule; all else stays as it is. `null` takes an option back. */
+export interface ScheduleChange {
+  /** The type of its jobs. */
+  type?: string;
+  payload?: unknown;
+  /** In place of `everyMs`, if it has that. */
+  cron?: string;
+  timeZone?: string | null;
+  /** In place of `cron` and `timeZone`, if it has these. */
+  everyMs?: number;
+  overlap?: Overlap;
+  jitterMs?: number | null;
+  until?: Date | string | null;
+  priority?: JobPriority;
+  maxAttempts?: number | null;
+  timeoutMs?: number | null;
+  webhookUrl?: string | null;
+}
+
+const SCHEDULE_CHANGE: OptionNames<Required<ScheduleChange>> = {
+  type: true,
+  payload: true,
+  cron: true,
+  timeZone: true,
+  everyMs: true,
+  overlap: true,
+  jitterMs: true,
+  until: true,
+  priority: true,
+  maxAttempts: true,
+  timeoutMs: true,
+  webhookUrl: true,
 };
 
 /** How a schedule fires, and what becomes of its ticks. */
@@ -135,6 +170,42 @@ export function checkedRules(options: ScheduleOptions, nowMs: number): ScheduleR
     ...(jitterMs ? { jitterMs } : {}),
     ...(untilMs !== undefined && { untilMs }),
   };
+}
+
+/**
+ * How a schedule fires once it is changed.
+ * @throws ValidationError as {@link checkedRules} does
+ */
+export function changedRules(change: ScheduleChange, before: ScheduleRules, nowMs: number): ScheduleRules {
+  assertOptions('change', change, SCHEDULE_CHANGE);
+  const { overlap = before.overlap, jitterMs = before.jitterMs, until } = change;
+  const timing = changedTiming(change, before.timing);
+  checkOverlap(overlap);
+  checkInteger('jitterMs', jitterMs ?? undefined, 0, MAX_JITTER_MS);
+  const untilMs =
+    until === undefined ? before.untilMs : until === null ? undefined : checkedTime('until', until);
+  if (untilMs !== undefined && (until != null || timing !== before.timing))
+    assertLasts(timing, untilMs, nowMs, until ?? new Date(untilMs).toISOString());
+  return {
+    timing,
+    overlap,
+    ...(jitterMs ? { jitterMs } : {}),
+    ...(untilMs !== undefined && { untilMs }),
+  };
+}
+
+/** Not checked where it stays: only the server may understand it. */
+function changedTiming(change: ScheduleChange, before: ScheduleTiming): ScheduleTiming {
+  const { cron, everyMs, timeZone } = change;
+  if (cron === undefined && everyMs === undefined && timeZone === undefined) return before;
+  const zone = timeZone === undefined && everyMs === undefined ? before.timeZone : (timeZone ?? undefined);
+  return checkedTiming(
+    defined({
+      cron: everyMs === undefined ? (cron ?? before.cron) : cron,
+      everyMs: cron === undefined ? (everyMs ?? before.everyMs) : everyMs,
+      timeZone: zone,
+    }),
+  );
 }
 
 function checkedTiming({ cron, timeZone, everyMs }: ScheduleOptions): ScheduleTiming {

@@ -162,7 +162,7 @@ class EngineQueue extends JobRemover {
   }
 
   /** The recurring jobs: `list`, `get`, `pause`, `resume`, `runNow`, `delete`. */
-  readonly schedules = new Schedules((work) => this.use(work));
+  readonly schedules = new Schedules((work) => this.use(work), this.known);
   /** Jobs that have failed by nobody's wish: their causes; retried or deleted by filter. */
   readonly deadLetters = new DeadLetters({
     use: (work) => this.use(work),

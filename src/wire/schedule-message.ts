@@ -90,6 +90,22 @@ export function resumedHeaders(headers: readonly [string, string][]): [string, s
   ];
 }
 
+/** The headers of a schedule of which some are given other values; undefined takes one away. A paused one stays paused. */
+export function changedHeaders(
+  headers: readonly [string, string][],
+  change: ReadonlyMap<string, string | undefined>,
+): [string, string][] {
+  const pausedAt = valueIn(headers, Header.PAUSED_AT);
+  const fires = pausedAt === '' ? headers : resumedHeaders(headers);
+  const changed = [
+    ...fires.filter(([name]) => !change.has(name)),
+    ...[...change].flatMap(([name, value]): [string, string][] =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  ];
+  return pausedAt === '' ? changed : pausedHeaders(changed, pausedAt);
+}
+
 function valueIn(headers: readonly [string, string][], wanted: string): string {
   return headers.find(([name]) => name === wanted)?.[1] ?? '';
 }

@@ -31,6 +31,25 @@ test('jetfleet schedule sets, shows, pauses, resumes, runs and deletes', async (
     schedules: [{ name: 'nightly' }],
   });
   expect((await run('list')).stdout).toMatch(/^nightly +report +0 3 \* \* \* in Europe\/Berlin +\d{4}-/m);
+  const hooked = await run(
+    'update',
+    'nightly',
+    '--webhook-url',
+    'https://example.com/secret-path',
+    '--no-jitter',
+  );
+  expect(hooked).toMatchObject({ code: 0, stderr: '' });
+  expect(await run('update', 'nightly', '--cron', '30 4 * * *', '--priority', 'low')).toMatchObject({
+    code: 0,
+  });
+  const updated = await queue.schedules.get('nightly');
+  expect(updated).toMatchObject({
+    ...{ cron: '0 30 4 * * *', timeZone: 'Europe/Berlin', priority: 'low', payload: { password: 'hush' } },
+    webhookUrl: 'https://example.com/secret-path',
+  });
+  expect(updated).not.toHaveProperty('jitterMs');
+  expect((await run('update', 'nobody', '--priority', 'low')).code).toBe(3);
+  await run('update', 'nightly', '--cron', '0 3 * * *');
   expect((await run('pause', 'nightly')).stdout).toMatch(/^paused {4}since /m);
   expect((await run('list')).stdout).toMatch(/paused/);
   expect((await run('resume', 'nightly')).stdout).not.toMatch(/paused/);

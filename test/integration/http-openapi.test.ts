@@ -179,6 +179,8 @@ const CALLS: [
   ],
   ['/api/v1/schedules', { body: { name: 'nightly', type: 'demo', payload: null, cron: '0 3 30 2 *' } }],
   ['/api/v1/schedules'],
+  ['/api/v1/schedules/nightly/update', { body: { timeZone: 'Europe/Berlin', webhookUrl: null } }],
+  ['/api/v1/schedules/nightly/update', { body: { every: 1 } }],
   ['/api/v1/schedules/nightly/pause', { method: 'POST' }],
   ['/api/v1/schedules/nightly/resume', { method: 'POST' }],
   ['/api/v1/schedules/nightly/run', { body: {} }],

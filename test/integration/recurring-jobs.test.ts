@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import { defineJob, type JobContext, type JobRecord } from '../../src/index.js';
+import { defineJob, type JobContext, type JobRecord, type ScheduleChange } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { connectForeign, type ForeignClient } from '../support/foreign-client.js';
 import { aborted } from '../support/gate.js';
@@ -9,11 +9,16 @@ import { startNats } from '../support/nats.js';
 
 let nats: EmbeddedServer;
 let client: ForeignClient;
+/** With a schedule `kept` that no test changes. */
+let shared: Fleet;
 beforeAll(async () => {
   nats = await startNats();
   client = await connectForeign(nats.url);
+  shared = await startFleet({ nats, workers: 0 });
+  await shared.queue.schedule('kept', 'demo', 1, RARELY);
 });
 afterAll(async () => {
+  await shared.close();
   await client.connection.close();
   await nats.stop();
 });
@@ -49,6 +54,79 @@ function holding() {
   };
   return { runs, hold, release };
 }
+
+describe('a change of a schedule', () => {
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+  const webhookUrl = 'https://example.com/hooks/T0hush';
+
+  it('leaves all else as it is stored, also what no reader is shown', async () => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const { queue } = fleet;
+    const options = { ...RARELY, timeZone: 'Europe/Berlin', jitterMs: 5_000, webhookUrl, traceparent };
+    await queue.schedule('yearly', 'demo', null, options);
+    await queue.schedules.pause('yearly');
+    const changed = await queue.schedules.update('yearly', { cron: '30 4 1 1 *', jitterMs: null });
+    expect(changed).toMatchObject({
+      ...{ type: 'demo', payload: null, webhookUrl },
+      timeZone: 'Europe/Berlin',
+    });
+    expect(changed).toMatchObject({ cron: '0 30 4 1 1 *', pausedAt: expect.any(String) });
+    expect(changed).not.toHaveProperty('jitterMs');
+    expect(await queue.schedules.resume('yearly')).toMatchObject({ cron: '0 30 4 1 1 *' });
+    await queue.schedules.update('yearly', {
+      type: 'other',
+      payload: { n: 2 },
+      priority: 'high',
+      maxAttempts: 5,
+    });
+    const id = await queue.schedules.runNow('yearly');
+    const asRun = { ...{ type: 'other', priority: 'high', payload: { n: 2 } }, maxAttempts: 5, traceparent };
+    expect(await queue.getJob(id)).toMatchObject({ ...asRun, webhookUrl });
+    expect(await queue.schedules.update('yearly', { everyMs: 60_000, webhookUrl: null })).not.toHaveProperty(
+      'cron',
+    );
+    const last = await queue.schedules.get('yearly');
+    expect(last).toMatchObject({ everyMs: 60_000 });
+    for (const name of ['timeZone', 'webhookUrl']) expect(last).not.toHaveProperty(name);
+  });
+
+  it('writes nothing where nothing changes, and of two at once loses none', async () => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    const { queue } = fleet;
+    const { changedAt } = await queue.schedule('quiet', 'demo', 1, RARELY);
+    expect(await queue.schedules.update('quiet', { cron: '0 3 1 1 *', payload: 1 })).toMatchObject({
+      changedAt,
+    });
+    await Promise.all([
+      queue.schedules.update('quiet', { priority: 'low' }),
+      queue.schedules.update('quiet', { jitterMs: 1_000 }),
+      queue.schedules.update('quiet', { payload: 2 }),
+    ]);
+    expect(await queue.schedules.get('quiet')).toMatchObject({
+      priority: 'low',
+      jitterMs: 1_000,
+      payload: 2,
+    });
+  });
+
+  it.each([
+    [{ cron: '0 3 1 1 *', everyMs: 60_000 }, 'JETFLEET_OPTION_INVALID'],
+    [{ cron: 'often' }, 'JETFLEET_CRON_INVALID'],
+    [{ timeZone: 'Mars/Olympus' }, 'JETFLEET_TIME_ZONE_UNKNOWN'],
+    [{ until: '2001-01-01T00:00:00Z' }, 'JETFLEET_OPTION_INVALID'],
+    [{ webhookUrl: 'ftp://example.com' }, 'JETFLEET_OPTION_INVALID'],
+    [{ maxAttempts: 0 }, 'JETFLEET_OPTION_INVALID'],
+    [{ type: 'Not A Type' }, 'JETFLEET_TYPE_INVALID'],
+    [{ payload: { n: 1n } }, 'JETFLEET_PAYLOAD_INVALID'],
+    [{ every: 1 }, 'JETFLEET_OPTION_INVALID'],
+  ])('is refused before anything is stored: %s', async (change, code) => {
+    const { queue } = shared;
+    const before = await queue.schedules.get('kept');
+    await expect(queue.schedules.update('kept', change as ScheduleChange)).rejects.toMatchObject({ code });
+    expect(await queue.schedules.get('kept')).toEqual(before);
+    await expect(queue.schedules.update('nobody', {})).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+  });
+});
 
 describe('a schedule', () => {
   it('starts a job of its own at each tick, and shows its next and its last run', async () => {

@@ -21,9 +21,15 @@ interface ScheduleDialogProps {
 /** Has a job run again and again, or changes when and how it does. */
 export function ScheduleDialog({ schedule, onDone, onClose }: ScheduleDialogProps) {
   const set = async (form: FormData) => {
-    const wanted = wantedOf(form, schedule);
-    await post('/schedules', wanted);
-    say(schedule ? `${wanted.name} is changed.` : `${wanted.name} is set.`);
+    const wanted = wantedOf(form);
+    if (schedule) {
+      await post(`/schedules/${encodeURIComponent(schedule.name)}/update`, changeOf(wanted, schedule));
+      say(`${schedule.name} is changed.`);
+    } else {
+      const name = String(form.get('name'));
+      await post('/schedules', { name, ...wanted });
+      say(`${name} is set.`);
+    }
     onDone();
     onClose();
   };
@@ -80,19 +86,36 @@ export function ScheduleDialog({ schedule, onDone, onClose }: ScheduleDialogProp
           ))}
         </select>
       </label>
+      <label class="full">
+        Webhook URL <span class="quiet">where the ends of its jobs are reported</span>
+        <input
+          name="webhookUrl"
+          maxLength={2_048}
+          autocomplete="off"
+          defaultValue={schedule?.webhookUrl ?? ''}
+        />
+      </label>
       <JsonField name="payload" value={schedule?.payload === undefined ? {} : schedule.payload} rows={8} />
     </FormDialog>
   );
 }
 
-/** What the form has no field for stays as it is. @throws Error when the payload is no JSON */
-function wantedOf(form: FormData, schedule: Schedule | undefined) {
+interface Wanted {
+  type?: string | undefined;
+  payload?: unknown;
+  cron?: string | undefined;
+  timeZone?: string | null | undefined;
+  everyMs?: number | undefined;
+  overlap?: string | undefined;
+  priority?: string | undefined;
+  webhookUrl?: string | null | undefined;
+}
+
+/** @throws Error when the payload is no JSON */
+function wantedOf(form: FormData): Wanted {
   const text = (field: string) => String(form.get(field) ?? '').trim() || undefined;
-  const { jitterMs, until, maxAttempts, timeoutMs, webhookUrl } = schedule ?? {};
   const everyS = text('everyS');
   return {
-    ...{ jitterMs, until, maxAttempts, timeoutMs, webhookUrl },
-    name: schedule?.name ?? String(text('name')),
     type: text('type'),
     payload: jsonIn(form, 'payload'),
     cron: text('cron'),
@@ -100,5 +123,27 @@ function wantedOf(form: FormData, schedule: Schedule | undefined) {
     everyMs: everyS === undefined ? undefined : Math.round(Number(everyS) * 1_000),
     overlap: text('overlap'),
     priority: text('priority'),
+    webhookUrl: text('webhookUrl'),
+  };
+}
+
+/**
+ * What differs from the schedule as the form has shown it: all else stays, also what others have changed meanwhile, and the secrets
+ * that a form cannot show.
+ */
+function changeOf(wanted: Wanted, { payload, ...shown }: Schedule): Wanted {
+  const { cron, everyMs } = wanted;
+  const other = (name: 'type' | 'overlap' | 'priority') =>
+    wanted[name] === shown[name] ? undefined : wanted[name];
+  const orNone = (name: 'timeZone' | 'webhookUrl') =>
+    wanted[name] === shown[name] ? undefined : (wanted[name] ?? null);
+  const isTimedAnew = cron !== shown.cron || everyMs !== shown.everyMs;
+  if (cron === undefined && everyMs === undefined) throw new Error('Give a cron expression or an interval.');
+  return {
+    ...{ type: other('type'), overlap: other('overlap'), priority: other('priority') },
+    ...{ timeZone: orNone('timeZone'), webhookUrl: orNone('webhookUrl') },
+    // The server refuses both.
+    ...(isTimedAnew && { cron, everyMs }),
+    ...(JSON.stringify(wanted.payload) !== JSON.stringify(payload ?? null) && { payload: wanted.payload }),
   };
 }

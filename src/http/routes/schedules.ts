@@ -1,10 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
 import { MAX_DELAY_MS } from '../../jobs/limits.js';
-import { OVERLAPS, type ScheduleOptions } from '../../jobs/schedule.js';
+import { OVERLAPS, type ScheduleChange, type ScheduleOptions } from '../../jobs/schedule.js';
 import { SHORT_NAME, SHORT_NAME_PATTERN } from '../../jobs/short-name.js';
 import { withoutSecrets } from '../../jobs/shown-schedule.js';
 import {
+  dataSchema,
   jobErrorSchema,
   MAX_JOB_BYTES,
   newJobSchema,
@@ -59,23 +60,35 @@ const scheduleSchema = z
   .openapi('Schedule');
 
 const { type, payload, priority, maxAttempts, timeoutMs, webhookUrl } = newJobSchema.shape;
+const settings = {
+  cron: z.string().max(200).optional().openapi({ description: 'Five fields, or six with seconds first' }),
+  timeZone: z.string().max(100).optional(),
+  everyMs: z.number().int().min(1_000).max(MAX_DELAY_MS).optional(),
+  overlap: overlapSchema.optional(),
+  jitterMs: z.number().int().min(0).optional(),
+  until: timeSchema.optional(),
+  priority,
+  maxAttempts,
+  timeoutMs,
+  webhookUrl,
+};
 const newScheduleSchema = z
-  .strictObject({
-    name: nameSchema.openapi({ example: 'nightly' }),
-    type,
-    payload,
-    cron: z.string().max(200).optional().openapi({ description: 'Five fields, or six with seconds first' }),
-    timeZone: z.string().max(100).optional(),
-    everyMs: z.number().int().min(1_000).max(MAX_DELAY_MS).optional(),
-    overlap: overlapSchema.optional(),
-    jitterMs: z.number().int().min(0).optional(),
-    until: timeSchema.optional(),
-    priority,
-    maxAttempts,
-    timeoutMs,
-    webhookUrl,
-  })
+  .strictObject({ name: nameSchema.openapi({ example: 'nightly' }), type, payload, ...settings })
   .openapi('NewSchedule');
+
+const changeSchema = z
+  .strictObject({
+    type: type.optional(),
+    payload: dataSchema.optional().openapi({ description: 'In place of the whole payload' }),
+    ...settings,
+    timeZone: settings.timeZone.nullable(),
+    jitterMs: settings.jitterMs.nullable(),
+    until: settings.until.nullable(),
+    maxAttempts: maxAttempts.nullable(),
+    timeoutMs: timeoutMs.nullable(),
+    webhookUrl: webhookUrl.nullable(),
+  })
+  .openapi('ScheduleChange');
 
 /** `/api/v1/schedules`: the recurring jobs. */
 export function scheduleRoutes(routes: Routes): void {
@@ -121,6 +134,18 @@ function changeRoutes(routes: Routes): void {
       const schedule = await queue.schedule(name, type, payload, defined(options) as ScheduleOptions);
       return c.json(withoutSecrets(schedule));
     },
+  });
+  addRoute(routes, {
+    method: 'post',
+    path: '/api/v1/schedules/{name}/update',
+    tag,
+    summary: 'Change what is given; null takes an option back',
+    role: 'operator',
+    params: nameParams,
+    body: { schema: changeSchema, maxBytes: MAX_JOB_BYTES },
+    answers: { 200: { description: 'The schedule as it is now', schema: scheduleSchema } },
+    handle: async ({ c, params: { name }, body }) =>
+      c.json(withoutSecrets(await queue.schedules.update(name, defined(body) as ScheduleChange))),
   });
   for (const verb of ['pause', 'resume'] as const) {
     addRoute(routes, {

@@ -54,12 +54,16 @@ export async function setSchedule(
   });
 }
 
-function isAsStored({ message, job }: StoredSchedule, headers: Headers, body: string): boolean {
-  const textOf = (list: Headers) => JSON.stringify([...list].sort());
+export function isAsStored({ message, job }: StoredSchedule, headers: Headers, body: string): boolean {
   return (
-    textOf(headers) === textOf(keptHeaders(message.headers)) &&
+    areSame(headers, keptHeaders(message.headers)) &&
     (Buffer.compare(message.data, Buffer.from(body)) === 0 || isSealedFrom(message.data, job, body))
   );
+}
+
+export function areSame(one: Headers, other: Headers): boolean {
+  const textOf = (list: Headers) => JSON.stringify([...list].sort());
+  return textOf(one) === textOf(other);
 }
 
 /** Each sealing of the same payload is another one. */
@@ -106,7 +110,7 @@ export async function deleteSchedule(broker: Broker, name: string): Promise<void
 }
 
 /** A tick of an interval may have been made sure of by a timer of its own: see missed-ticks.ts. */
-async function removeMakeUp(broker: Broker, schedule: StoredSchedule): Promise<void> {
+export async function removeMakeUp(broker: Broker, schedule: StoredSchedule): Promise<void> {
   const { name, at, timing } = schedule;
   if (timing.everyMs === undefined) return;
   const { record } = await readTicks(broker, at);

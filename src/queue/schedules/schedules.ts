@@ -1,8 +1,16 @@
 import type { Broker } from '../../broker/broker.js';
+import type { KnownJobs } from '../../jobs/known-jobs.js';
 import { assertOptions, type OptionNames } from '../../jobs/options.js';
-import { assertScheduleName, checkOverlap, type Overlap, type Schedule } from '../../jobs/schedule.js';
+import {
+  assertScheduleName,
+  checkOverlap,
+  type Overlap,
+  type Schedule,
+  type ScheduleChange,
+} from '../../jobs/schedule.js';
 import { deleteSchedule, pauseSchedule, resumeSchedule, runScheduleNow } from './change-schedule.js';
 import { getSchedule, listSchedules } from './shown-schedule.js';
+import { updateSchedule } from './update-schedule.js';
 
 /** For `runNow`. */
 export interface RunNowOptions {
@@ -21,10 +29,12 @@ type Use = <R>(work: (broker: Broker) => Promise<R>) => Promise<R>;
  */
 export class Schedules {
   readonly #use: Use;
+  readonly #known: KnownJobs;
 
   /** @internal */
-  constructor(use: Use) {
+  constructor(use: Use, known: KnownJobs) {
     this.#use = use;
+    this.#known = known;
   }
 
   /** All of them by name, with their next and last runs. Of those that stand beside delayed jobs, among the first 10,000 of these. */
@@ -35,6 +45,14 @@ export class Schedules {
   async get(name: string): Promise<Schedule> {
     assertScheduleName(name);
     return this.#use((broker) => getSchedule(broker, name));
+  }
+
+  /**
+   * Changes what is given, and leaves all else as it is; `null` takes an option back. One that is paused stays so.
+   * @throws ValidationError as `queue.schedule` does; ConflictError for one that starts no job. Nothing is stored then
+   */
+  async update(name: string, change: ScheduleChange): Promise<Schedule> {
+    return this.#change(name, (broker) => updateSchedule(broker, this.#known, name, change));
   }
 
   /** Stops it from firing, until it is resumed. It keeps all that it is, and what it has started goes on. */
