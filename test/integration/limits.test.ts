@@ -230,6 +230,37 @@ describe('several limits and rates', () => {
     await close();
   });
 
+  it('are listed with those that wait for the first 100 keys, of whose messages few are read at once', async () => {
+    const KEYS = 104;
+    const { open, opened } = gate();
+    const limits = [{ key: 'tenant', concurrency: 1 }];
+    const { start, add, ended, queue, close } = await fleet(
+      1,
+      { limits, concurrency: 2 * KEYS },
+      () => opened,
+    );
+    const tenants = Array.from({ length: KEYS }, (_, n) => ({ tenant: `t${n}` }));
+    const ids = await add([...tenants, ...tenants]);
+    await start();
+    const waiting = async () => (await queue.limits.list()).reduce((sum, each) => sum + each.waiting, 0);
+    await expect.poll(waiting).toBe(KEYS);
+    const { read } = await queue.broker();
+    const page = read.page.bind(read);
+    let [reading, most] = [0, 0];
+    const spy = vi.spyOn(read, 'page').mockImplementation(async (...asked) => {
+      most = Math.max(most, ++reading);
+      return page(...asked).finally(() => reading--);
+    });
+    const shown = await queue.limits.list();
+    expect(shown.map((limit) => limit.waiters.length).filter((named) => named === 1)).toHaveLength(100);
+    expect(most).toBeLessThanOrEqual(8);
+    expect(await queue.limits.list({ key: shown.at(-1)?.key ?? '' })).toMatchObject([{ waiters: [{}] }]);
+    spy.mockRestore();
+    open();
+    await ended(ids);
+    await close();
+  });
+
   it('takes turns between the keys that wait for a permit of all', async () => {
     const gates: (() => void)[] = [];
     const limits = [

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import type { NewJob } from '../../src/index.js';
+import type { JobRecord, NewJob } from '../../src/index.js';
 import { startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -66,3 +66,47 @@ test('the oldest job that waits is found behind many that nobody handles', async
   const job = await queue.getJob(id);
   expect(await queue.oldestPendingAt()).toBe(job?.createdAt);
 });
+
+test('the states within failed are read again only where records were removed', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const broker = await queue.broker();
+  const stream = broker.subjects.streamName('events');
+  const fail = (from: number, count: number, state: 'exhausted' | 'cancelled') =>
+    Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        broker.appendEvent(failedRecord(`${from + index}`, state), 0),
+      ),
+    );
+  const counts = async () => Object.fromEntries((await queue.failedStates.count()).counts);
+  const seqs = await fail(0, 5_000, 'exhausted');
+  await vi.waitFor(async () => {
+    expect((await queue.failedStates.count()).isCounting).toBe(false);
+    expect(await counts()).toEqual({ exhausted: 5_000 });
+  });
+  // A failure that comes while the others are counted is no removal.
+  const pages = vi.spyOn(broker.read, 'pages');
+  const extent = vi.spyOn(broker.read, 'extent');
+  extent.mockImplementationOnce(async (...asked) => {
+    extent.mockRestore();
+    await fail(5_000, 1, 'cancelled');
+    return broker.read.extent(...asked);
+  });
+  const readFrom = () => pages.mock.calls.filter(([of]) => of === stream).map(([, , seq]) => seq);
+  await vi.waitFor(async () => expect(await counts()).toEqual({ exhausted: 5_000, cancelled: 1 }));
+  expect(Math.min(...readFrom())).toBe(Math.max(...seqs) + 1);
+  pages.mockClear();
+  for (const seq of seqs.slice(2_500, 2_510)) await broker.topology.deleteMessage('events', seq);
+  await vi.waitFor(async () => expect(await counts()).toEqual({ exhausted: 4_990, cancelled: 1 }));
+  const [again, ...more] = readFrom().filter((seq) => seq <= Math.max(...seqs));
+  expect([again, more]).toEqual([seqs.sort((a, b) => a - b)[2_000], []]);
+  await broker.topology.purge('events', '>', Math.max(...seqs));
+  await vi.waitFor(async () => expect(await counts()).toEqual({ cancelled: 1 }));
+});
+
+function failedRecord(id: string, state: 'exhausted' | 'cancelled'): JobRecord {
+  const at = new Date().toISOString();
+  const facts = { type: 'lost', priority: 'normal', payload: null, attempt: 1, maxAttempts: 1 } as const;
+  const ended = { status: 'failed', state, createdAt: at, updatedAt: at, finishedAt: at } as const;
+  return { v: 1, id: `f-${id}`, ...facts, ...ended, machine: { id: 'job', version: 1 } };
+}

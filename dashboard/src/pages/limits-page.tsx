@@ -1,23 +1,36 @@
 import { useState } from 'preact/hooks';
 import type { LimitsAnswer, ShownLimit } from '../api/answers.js';
+import { queryOf } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { LimitDialog } from '../limits/limit-dialog.js';
 import { ProvidersPanel } from '../limits/providers-panel.js';
-import { Link } from '../router.js';
+import { Link, navigate, usePlace, withFilter } from '../router.js';
 import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
 import { Time } from '../ui/time.js';
 
 /** Jobs that are named for each key. */
 const SHOWN = 3;
+/** Rows in the page; more would make it slow. */
+const MOST_ROWS = 200;
+const FILTERS = [
+  ['limit', 'Limit', 'report'],
+  ['key', 'Key', 'acme'],
+] as const;
 /** It is changed with its endpoint of webhooks. */
 const isOfEndpoint = (limit: string) => limit.startsWith('webhooks/');
 /** Calls outside of jobs hold permits under names that are no ids. */
 const JOB_ID = /^[A-Za-z0-9_-]+$/;
 
 export function LimitsPage() {
-  const limits = useResource<LimitsAnswer>('/limits', { isLive: false, everyMs: 5_000 });
+  const place = usePlace();
+  const [limit = '', key = ''] = FILTERS.map(([name]) => place.query.get(name) ?? '');
+  const isFiltered = limit !== '' || key !== '';
+  const limits = useResource<LimitsAnswer>(`/limits${queryOf({ limit, key })}`, {
+    isLive: false,
+    everyMs: 5_000,
+  });
   const isAdmin = useMay('admin');
   /** The limit that is being changed; empty for one that is to be named. */
   const [changed, setChanged] = useState<string | undefined>(undefined);
@@ -35,12 +48,33 @@ export function LimitsPage() {
       }
     >
       <ProvidersPanel />
+      <fieldset class="filters" aria-label="Filter">
+        {FILTERS.map(([name, label, hint]) => (
+          <label key={name}>
+            {label}
+            <input
+              value={place.query.get(name) ?? ''}
+              placeholder={hint}
+              spellcheck={false}
+              onChange={({ currentTarget: { value } }) =>
+                navigate(withFilter(place, { [name]: value.trim() }), { replace: true })
+              }
+            />
+          </label>
+        ))}
+      </fieldset>
       <Loaded of={limits}>
         {({ limits: all, settings }) => (
           <>
             {all.length === 0 ? (
               <div class="panel">
-                <Empty title="No permit is held, and none is waited for.">
+                <Empty
+                  title={
+                    isFiltered
+                      ? 'No key of this name is in use.'
+                      : 'No permit is held, and none is waited for.'
+                  }
+                >
                   <p>Give a job type limits in code:</p>
                   <pre>
                     limits: [{'{'} key: 'tenant', concurrency: 3 {'}'}]
@@ -49,7 +83,12 @@ export function LimitsPage() {
               </div>
             ) : (
               <section class="panel flush" aria-label="Limits">
-                <Table limits={all} onChange={onChange} />
+                <Table limits={all.slice(0, MOST_ROWS)} onChange={onChange} />
+                {all.length > MOST_ROWS && (
+                  <p class="quiet more-rows">
+                    and {formatCount(all.length - MOST_ROWS)} more keys: filter by the name of one
+                  </p>
+                )}
               </section>
             )}
             <Settings settings={settings} onChange={onChange} />

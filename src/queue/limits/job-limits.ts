@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Broker } from '../../broker/broker.js';
+import { inParts } from '../../jobs/in-parts.js';
 import { checkLimitName, givenSettings, type LimitSettings, parseLimitName } from '../../jobs/limit.js';
 import { assertOptions, checkText, type OptionNames } from '../../jobs/options.js';
 import type { ShownLimit, ShownWaiter } from '../../jobs/shown-limit.js';
@@ -24,6 +25,11 @@ const PAGE = 200;
 const MOST_KEYS = 10_000;
 /** Of those that wait for a key, named in a list. */
 const MOST_WAITERS = 5;
+/** Keys of a list whose waiters are named. To name one its whole message is read; those of one key can be asked for. */
+const MOST_NAMED_KEYS = 100;
+/** Keys that are counted at once, and whose waiters are read at once: up to 2.5 MiB each. */
+const COUNTED_AT_ONCE = 32;
+const READ_AT_ONCE = 8;
 
 type Use = <R>(work: (broker: Broker) => Promise<R>) => Promise<R>;
 
@@ -50,7 +56,12 @@ export class JobLimits {
     checkText('key', filter.key);
     return this.#use(async (broker) => {
       const ledgers = await readLedgers(broker, filter);
-      return Promise.all(ledgers.map((ledger) => shown(broker, ledger)));
+      const all = await inParts(ledgers, COUNTED_AT_ONCE, (ledger) => counted(broker, ledger));
+      const named = all.flatMap(({ waiting }, place) => (waiting > 0 ? [place] : []));
+      await inParts(named.slice(0, MOST_NAMED_KEYS), READ_AT_ONCE, async (place) => {
+        (all[place] as ShownLimit).waiters = await firstWaiters(broker, ledgers[place] as Ledger);
+      });
+      return all;
     });
   }
 
@@ -138,15 +149,12 @@ export async function readLedgers(broker: Broker, { limit, key }: LimitFilter): 
   return found.sort((a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key));
 }
 
-async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
+/** Without those that wait. */
+async function counted(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
   const nowMs = broker.clock.now();
   const { name, key, concurrency, rate, closedUntil, onTrial, live } = ledger;
   const freeMs = nextFreeAt(ledger, nowMs);
-  const counted = waitingIn(ledger);
-  const [inLine, waiters] =
-    counted === 0
-      ? [0, []]
-      : await Promise.all([countInLine(broker, { name, key }), firstWaiters(broker, ledger)]);
+  const isAwaited = waitingIn(ledger) > 0;
   return {
     limit: name,
     key,
@@ -159,8 +167,8 @@ async function shown(broker: Broker, ledger: Ledger): Promise<ShownLimit> {
       until: timeOf(until),
     })),
     started: ledger.starts.reduce((sum, [, count]) => sum + count, 0),
-    waiting: counted === 0 ? 0 : inLine + live.length,
-    waiters,
+    waiting: isAwaited ? (await countInLine(broker, { name, key })) + live.length : 0,
+    waiters: [],
     ...(Number.isFinite(freeMs) && freeMs > nowMs && { nextFreeAt: timeOf(freeMs) }),
     ...(closedUntil !== undefined && { closedUntil: timeOf(closedUntil) }),
     ...(onTrial && { onTrial }),
