@@ -24,6 +24,8 @@ export interface StepsMessage {
 const MAX_STEP_BYTES = 4_096;
 /** What came with an event is left out where it is longer. */
 const MAX_DATA_BYTES = 4_096;
+/** The event by which XState begins an actor. */
+const BEGIN = 'xstate.init';
 /** Of all bytes, what the steps themselves may take; the rest is for contexts. */
 const MAX_BARE_BYTES = MAX_STEPS_BYTES / 2;
 
@@ -46,28 +48,55 @@ export function keptSteps<T>(steps: readonly T[], most = MAX_STEPS): readonly T[
 
 export function encodeSteps(message: StepsMessage, sealer: Sealer): string {
   const bare = halvedUntilFitting(message.steps.map(shortened));
-  let left = MAX_STEPS_BYTES - bare.reduce((sum, { bytes }) => sum + bytes, 0);
-  const told = new Map<string, unknown>();
-  const steps = bare.map(({ step: { data, ...named }, context }) => {
-    const dataBytes = data === undefined ? 0 : Buffer.byteLength(JSON.stringify(data));
-    const isKept = dataBytes > 0 && dataBytes <= Math.min(MAX_DATA_BYTES, left / 4);
-    if (isKept) left -= dataBytes;
-    const step = isKept ? { ...named, data } : named;
-    if (context === undefined) return JSON.stringify(step);
-    const changes = changesBetween(told.get(step.actor), context);
-    if (changes.length === 0) return JSON.stringify(step);
-    const text = JSON.stringify(changes);
-    const bytes = Buffer.byteLength(text);
-    // A quarter of what is left, so that something is left for the last one too.
-    if (bytes > left / 4) return JSON.stringify({ ...step, contextCut: true });
-    left -= bytes;
-    told.set(step.actor, context);
-    return `${JSON.stringify(step).slice(0, -1)},"changes":${text}}`;
+  const room = MAX_STEPS_BYTES - bare.reduce((sum, { bytes }) => sum + bytes, 0);
+  const { tails, left } = contextsWithin(bare, room);
+  const data = dataWithin(bare, left);
+  const steps = bare.map(({ step: { data: _, ...step } }, place) => {
+    const parts = [tails[place], data.get(place)].filter((part) => part !== undefined);
+    return `${JSON.stringify(step).slice(0, -1)}${parts.map((part) => `,${part}`).join('')}}`;
   });
   const text = `[${steps.join(',')}]`;
   const sealed = sealer.seals ? sealer.sealText(text, OF_STEPS) : text;
   const { steps: _, ...head } = message;
   return `${JSON.stringify(head).slice(0, -1)},"steps":${sealed}}`;
+}
+
+/** How each step has changed the context of its actor, as a part of its JSON, as far as there is room. */
+function contextsWithin(
+  steps: readonly Bare[],
+  room: number,
+): { tails: (string | undefined)[]; left: number } {
+  const told = new Map<string, unknown>();
+  let left = room;
+  const tails = steps.map(({ step: { actor }, context }) => {
+    if (context === undefined) return undefined;
+    const changes = changesBetween(told.get(actor), context);
+    if (changes.length === 0) return undefined;
+    const text = JSON.stringify(changes);
+    const bytes = Buffer.byteLength(text);
+    // A quarter of what is left, so that something is left for the last one too.
+    if (bytes > left / 4) return '"contextCut":true';
+    left -= bytes;
+    told.set(actor, context);
+    return `"changes":${text}`;
+  });
+  return { tails, left };
+}
+
+/** What came with the events, in the room that contexts leave: that of the last ones, which show how it ended. */
+function dataWithin(steps: readonly Bare[], room: number): Map<number, string> {
+  const kept = new Map<number, string>();
+  let left = room;
+  for (const [place, { step }] of [...steps.entries()].reverse()) {
+    // What an actor begins with is in its first context.
+    if (step.data === undefined || step.event === BEGIN) continue;
+    const text = JSON.stringify(step.data);
+    const bytes = Buffer.byteLength(text);
+    if (bytes > MAX_DATA_BYTES || bytes > left) continue;
+    left -= bytes;
+    kept.set(place, `"data":${text}`);
+  }
+  return kept;
 }
 
 interface Bare {

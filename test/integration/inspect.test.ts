@@ -110,9 +110,11 @@ describe('watching', () => {
     await vi.waitFor(() => expect(asked()).toHaveLength(1));
     watch.again();
     await vi.waitFor(() => expect(asked()).toHaveLength(2));
-    expect(records.filter(({ step }) => step === 0)).toHaveLength(1);
     open();
     await fleet.waitForJob('quiet', 'completed');
+    // What was sent before it has come by then.
+    await vi.waitFor(() => expect(records.at(-1)).toMatchObject({ kind: 'done' }));
+    expect(records.filter(({ step }) => step === 0)).toHaveLength(1);
   });
 
   test('hears every step also of a worker whose owner watches it', async () => {

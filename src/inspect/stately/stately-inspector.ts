@@ -9,6 +9,7 @@ import { chartKey } from '../chart.js';
 import { watchMachines } from '../fleet.js';
 import { listCharts } from '../known-charts.js';
 import { StatelyMessages } from './stately-messages.js';
+import { unrecorded } from './unrecorded.js';
 
 export interface StatelyInspectorOptions {
   queue: JobQueueService;
@@ -80,14 +81,19 @@ async function serve(socket: WebSocket, { queue, jobId }: StatelyInspectorOption
     if (socket.readyState !== socket.OPEN || socket.bufferedAmount > MAX_BUFFERED_BYTES) return;
     for (const message of messages.of(record)) socket.send(JSON.stringify(message));
   };
-  const recorded = jobId === undefined ? [] : await recordedSteps(queue, jobId);
-  for (const record of recorded) show(record);
-  const lastAt = recorded.at(-1)?.at ?? '';
+  // What happens while the recorded steps are read is heard, and shown after them.
+  let heard: InspectionRecord[] | undefined = [];
+  let isNew = (_: InspectionRecord): boolean => true;
   const watch = await watchMachines(queue, jobId === undefined ? {} : { jobId }, (record) => {
-    // A run that has just ended is recorded, and may still be told of.
-    if (record.at > lastAt) show(record);
+    if (heard) heard.push(record);
+    else if (isNew(record)) show(record);
   });
   socket.once('close', () => void watch.close());
+  const recorded = jobId === undefined ? [] : await recordedSteps(queue, jobId);
+  isNew = unrecorded(recorded);
+  for (const record of recorded) show(record);
+  for (const record of heard.filter(isNew)) show(record);
+  heard = undefined;
   if (socket.readyState !== socket.OPEN) await watch.close();
 }
 
