@@ -155,6 +155,21 @@ describe('the priority of a job that waits', () => {
 });
 
 describe('promote', () => {
+  it('leaves nothing of a job that has run and is deleted at once', async () => {
+    await using fleet = await startFleet({ nats, handlers: { step: () => 'done' } });
+    const { queue } = fleet;
+    const id = await queue.addJob('step', {}, 'normal', { id: 'soon', delayMs: LATER_MS });
+    await queue.promote(id);
+    await fleet.waitForJob(id, 'completed');
+    expect(await queue.deleteJobs([id])).toEqual({ deleted: [id], kept: [] });
+    expect(await queue.getJob(id)).toBeUndefined();
+    expect((await queue.getJobs({ id })).jobs).toEqual([]);
+    // What comes after it by the same way is in time.
+    await queue.addJob('step', {}, 'normal', { id: 'next', delayMs: LATER_MS });
+    await queue.promote('next');
+    await fleet.waitForJob('next', 'completed');
+  });
+
   it.each(['delayed', 'retrying', 'asleep'])('runs a job now that is %s', async (how) => {
     const handler = ({ attempt, checkpoint }: JobContext) => {
       if (how === 'retrying' && attempt === 1) throw new Error('once more');

@@ -6,11 +6,11 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { ANY } from '../../wire/subjects.js';
 import { allCarriersOf, carriedAmong } from '../job-carriers.js';
-import { isFollowedUp } from '../job-lookup.js';
+import { dueNow, isFollowedUp } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
 import type { OwnersAmong, OwnersToKeep } from '../queue-extension.js';
 import { isRecordPurgeable } from './purgeable.js';
-import { mayArrive, type Purgeable, placesFrom, RecordRemoval } from './record-removal.js';
+import { type Purgeable, placesFrom, RecordRemoval } from './record-removal.js';
 
 /** Events that are checked together. */
 const PAGE = 500;
@@ -88,7 +88,8 @@ export async function purgeableOn(
       // Listed before the last event is read: a redrive writes its record first and its message after that, so what is
       // listed belongs to the life that has ended.
       const carriers = isCarried ? await allCarriersOf(broker, record) : [];
-      const isArriving = isCarried && (await mayArrive(broker, record));
+      const due = isCarried ? (await dueNow(broker, ANY, record.id))?.seq : undefined;
+      const isArriving = due !== undefined && record.state === 'cancelled';
       const isLatest = carriers.length === 0 && latest.has(record);
       const upTo = isLatest ? event.seq : await lastOf(broker, event, record);
       const isUnfollowed = carriers.length > 0 && !(await isFollowedUp(broker, record));
@@ -97,7 +98,14 @@ export async function purgeableOn(
       const undelivered = unclaimed.filter((_, index) => places[index] !== 'acknowledged');
       const isDelivered = places.includes('delivered');
       const reasons = { isAlive: upTo === undefined, isArriving, isDelivered, isUnfollowed };
-      return { job: { record, carriers, undelivered, upTo: upTo ?? 0 }, reasons };
+      const job: Purgeable = {
+        record,
+        carriers,
+        undelivered,
+        upTo: upTo ?? 0,
+        ...(due !== undefined && { due }),
+      };
+      return { job, reasons };
     }),
   );
   const kept = await Promise.all(owners.map((ownersAmong) => ownersAmong(records)));

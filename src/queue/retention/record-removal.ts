@@ -32,6 +32,8 @@ export interface Purgeable {
   undelivered: readonly Carrier[];
   /** The last of its events, after which nothing is touched. */
   upTo: number;
+  /** Its message in TIMERS that has brought it to the work stream: it is still stored for a second, and would stand for the job. */
+  due?: number;
 }
 
 /** Where the messages of jobs are; each consumer is asked once, since most jobs share a few. */
@@ -146,6 +148,8 @@ export class RecordRemoval {
     }
     const ids = jobs.map(({ record }) => record.id);
     await Promise.all([this.#broker.activity.forget(ids), this.#broker.extra.steps.forget(ids)]);
+    const due = jobs.flatMap((job) => job.due ?? []);
+    await inParts(due, PARALLEL, (seq) => this.#broker.topology.deleteMessage('timers', seq));
     const carried = jobs.filter(({ carriers }) => carriers.length > 0);
     await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));
     for (const job of jobs) {
