@@ -72,6 +72,8 @@ export const failureFilter = {
   tags: z.array(tagSchema).max(MAX_TAGS).optional(),
 };
 
+/** Whoever reads a page on a screen should not wait for it, however many jobs do not fit. */
+export const PAGE_WITHIN_MS = 150;
 export const pageQuery = {
   order: z.enum(['newest', 'oldest']).default('newest'),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),

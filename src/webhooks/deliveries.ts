@@ -11,6 +11,7 @@ import { isTerminal, type JobState, type JobStatus } from '../jobs/vocabulary.js
 import type { RecordedTransition } from '../queue/job-history.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/job-redrive.js';
+import { PARKED_REASONS, type ParkedReason } from '../wire/parked-reason.js';
 import { endpointTag, sendWebhook } from './jobs.js';
 import { deliveryResult, refusalIn } from './schemas.js';
 import type { AttemptDetails } from './webhook-client.js';
@@ -39,11 +40,8 @@ export interface WebhookDelivery {
   createdAt: string;
   updatedAt: string;
   nextRunAt?: string;
-  /**
-   * Why it waits: its endpoint is `disabled`, it is not its `turn`, or it is in `line` for the limit of its endpoint, which rests or has as many as
-   * it may have at once.
-   */
-  parked?: string;
+  /** Why it waits, where that is not for its next attempt. */
+  parked?: ParkedReason;
   /** Of the last attempt. */
   response?: WebhookAnswer;
   error?: JobErrorInfo;
@@ -115,25 +113,28 @@ const REPLAY_PAGE = 500;
 /** Pages without a fitting delivery that one call reads. */
 const MOST_PAGES = 20;
 
-/** A page of deliveries. One that few fit may be short and still have a cursor. */
+/**
+ * A page of deliveries. One that few fit may be short and still have a cursor.
+ * @param withinMs about how long it may search at most. Defaults to any time
+ */
 export async function listDeliveries(
   queue: JobQueueService,
   filter: DeliveryFilter = {},
+  withinMs = Number.POSITIVE_INFINITY,
 ): Promise<{ deliveries: WebhookDelivery[]; cursor?: string }> {
   assertOptions('filter', filter, FILTER);
   const { endpoint, event, answer, ...rest } = filter;
   for (const [name, value] of Object.entries({ endpoint, event, answer })) checkText(name, value);
   const tags = endpoint === undefined ? undefined : [endpointTag(endpoint)];
+  const endMs = performance.now() + withinMs;
   let { cursor } = rest;
   for (let pages = 1; ; pages++) {
-    const page = await queue.getJobs({
-      order: 'newest',
-      ...defined({ ...rest, tags, cursor }),
-      type: sendWebhook.type,
-    });
+    const asked = { order: 'newest', ...defined({ ...rest, tags, cursor }), type: sendWebhook.type } as const;
+    const page = await queue.getJobsWithin(asked, Math.max(0, endMs - performance.now()));
     const deliveries = page.jobs.map(deliveryOf).filter((each) => fits(each, { event, answer }));
     cursor = page.cursor;
-    if (deliveries.length > 0 || cursor === undefined || pages === MOST_PAGES)
+    const isOver = pages === MOST_PAGES || performance.now() >= endMs;
+    if (deliveries.length > 0 || cursor === undefined || isOver)
       return { deliveries, ...defined({ cursor }) };
   }
 }
@@ -224,14 +225,15 @@ export function deliveryOf(record: JobRecord): WebhookDelivery {
     createdAt,
     updatedAt,
     nextRunAt,
-    parked: job.limited
-      ? 'line'
-      : state === 'waiting'
-        ? textField(job.checkpoint, 'parked') || undefined
-        : undefined,
+    parked: job.limited ? 'line' : state === 'waiting' ? parkedIn(job.checkpoint) : undefined,
     response: answerOf(job),
     error,
   }) as WebhookDelivery;
+}
+
+function parkedIn(checkpoint: unknown): ParkedReason | undefined {
+  const reason = textField(checkpoint, 'parked');
+  return PARKED_REASONS.find((each) => each === reason);
 }
 
 /** With what was sent, and each attempt. */

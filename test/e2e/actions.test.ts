@@ -305,6 +305,30 @@ describe('what is done with one', () => {
     await queue.schedules.delete('nightly');
   });
 
+  it('schedule: a change keeps the secrets that the form cannot show', async () => {
+    const { queue } = system.fleet;
+    const webhookUrl = 'https://example.com/hooks/T0hush';
+    const options = {
+      cron: '0 3 1 1 *',
+      webhookUrl,
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    };
+    await queue.schedule('told', 'greet', null, options);
+    await using tab = await open('/schedules');
+    await tab.click('Edit told');
+    expect(await tab.page.$eval('dialog input[name=webhookUrl]', (input) => input.value)).toContain(
+      '[masked]',
+    );
+    await tab.page.select('dialog select[name=priority]', 'high');
+    await tab.click('Change the schedule', 'dialog');
+    await tab.seeText('told is changed', '.toasts');
+    const id = await queue.schedules.runNow('told');
+    const { payload, traceparent } = (await queue.getJob(id)) ?? {};
+    expect(await queue.schedules.get('told')).toMatchObject({ priority: 'high', webhookUrl, payload: null });
+    expect({ payload, traceparent }).toEqual({ payload: null, traceparent: options.traceparent });
+    await queue.schedules.delete('told');
+  });
+
   it('webhook: one that waits for its next try is delivered now', async () => {
     const { queue, receiver } = system.fleet;
     let isDown = true;
@@ -312,7 +336,10 @@ describe('what is done with one', () => {
       isDown ? { status: 503, headers: { 'retry-after': '3600' } } : { status: 204 },
     );
     await queue.addJob('greet', {}, 'normal', { id: 'told-1', webhookUrl: receiver.url });
-    const retrying = async () => (await queue.getJobs({ type: 'send_webhook', state: 'retrying' })).jobs[0];
+    const retrying = async () =>
+      (await queue.getJobs({ type: 'send_webhook', state: 'retrying' })).jobs.find(
+        ({ parentId }) => parentId === 'told-1',
+      );
     await vi.waitFor(async () => expect(await retrying()).toBeDefined());
     isDown = false;
     await using tab = await open(`/webhooks/${(await retrying())?.id}`);

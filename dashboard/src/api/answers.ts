@@ -7,6 +7,7 @@ import type { FlowStatus } from '../../../src/jobs/shown-flow.js';
 import type { LimitSettings, ShownLimit } from '../../../src/jobs/shown-limit.js';
 import type { JobPriority, JobStatus } from '../../../src/jobs/vocabulary.js';
 import type { TakenEdge, WorkerInfo } from '../../../src/wire/inspection.js';
+import type { ParkedReason } from '../../../src/wire/parked-reason.js';
 import type { Pause } from '../../../src/wire/pauses.js';
 
 export type { InspectionRecord, TakenEdge } from '../../../src/wire/inspection.js';
@@ -19,6 +20,7 @@ export type {
   JobPriority,
   JobRecord,
   JobStatus,
+  ParkedReason,
   Schedule,
   ShownLimit,
   WorkerInfo,
@@ -271,8 +273,8 @@ export interface Delivery {
   endpoint?: string;
   url?: string;
   event?: string;
-  /** Why it waits: `disabled`, `turn`, or in `line` for the limit of its endpoint. */
-  parked?: string;
+  /** Why it waits, where that is not for its next try. */
+  parked?: ParkedReason;
   status: JobStatus;
   state: JobRecord['state'];
   attempt: number;

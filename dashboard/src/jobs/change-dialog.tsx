@@ -1,6 +1,6 @@
 import { PRIORITIES } from '../../../src/jobs/vocabulary.js';
 import type { JobRecord } from '../api/answers.js';
-import { post } from '../api/client.js';
+import { messageOf, post } from '../api/client.js';
 import { say } from '../ui/toasts.js';
 import { pathOf } from './job-actions.js';
 import { FormDialog } from './job-form.js';
@@ -16,7 +16,11 @@ export function ChangeDialog({ job, onClose }: { job: JobRecord; onClose(): void
       said.push(`has the priority ${priority}`);
     }
     if (minutes !== '') {
-      await post(pathOf(job.id, 'reschedule'), { delayMs: Math.round(Number(minutes) * 60_000) });
+      const delayMs = Math.round(Number(minutes) * 60_000);
+      await post(pathOf(job.id, 'reschedule'), { delayMs }).catch((reason) => {
+        const done = said.map((each) => `${job.id} ${each} now, but its time is as it was: `);
+        throw new Error(`${done.join('')}${messageOf(reason)}`);
+      });
       said.push(`runs in ${minutes} min`);
     }
     if (said.length > 0) say(`${job.id} ${said.join(' and ')}.`);
@@ -35,7 +39,7 @@ export function ChangeDialog({ job, onClose }: { job: JobRecord; onClose(): void
         </select>
       </label>
       <label>
-        In so many minutes <span class="quiet">as it is when empty</span>
+        Minutes from now <span class="quiet">unchanged when empty</span>
         <input name="minutes" type="number" min={0.001} step="any" autofocus />
       </label>
     </FormDialog>

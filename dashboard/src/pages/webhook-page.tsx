@@ -1,5 +1,5 @@
 import { isTerminal } from '../../../src/jobs/vocabulary.js';
-import type { DeliveryDetail } from '../api/answers.js';
+import type { DeliveryDetail, ParkedReason } from '../api/answers.js';
 import { post } from '../api/client.js';
 import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
@@ -50,10 +50,11 @@ export function WebhookPage({ id }: { id: string }) {
   );
 }
 
-const PARKED: Record<string, string> = {
+const PARKED: Record<ParkedReason, string> = {
   disabled: 'its endpoint is disabled',
   resting: 'its endpoint rests after failures',
   turn: 'others come before it',
+  line: 'its endpoint rests after failures, or has as many as it may have at once',
 };
 
 /** One that waits for its next try is sent now; one that has ended is sent once more. */
@@ -94,7 +95,7 @@ function Details({ delivery }: { delivery: DeliveryDetail }) {
             <Time at={nextRunAt} />
           </Fact>
         )}
-        {delivery.parked && <Fact name="Held back">{PARKED[delivery.parked] ?? delivery.parked}</Fact>}
+        {delivery.parked && <Fact name="Held back">{PARKED[delivery.parked]}</Fact>}
         <Fact name="Tries">
           {attempts.length} of {maxAttempts}
         </Fact>

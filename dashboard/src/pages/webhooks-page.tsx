@@ -76,8 +76,13 @@ export function WebhooksPage() {
         ))}
       </fieldset>
       <Loaded of={list}>
-        {({ deliveries }) =>
-          deliveries.length === 0 ? (
+        {({ deliveries, cursor }) =>
+          deliveries.length === 0 && (cursor !== undefined || !links.isFirst) ? (
+            <section class="panel flush" aria-label="Deliveries">
+              <Empty title="Nothing on this page; others may match." />
+              <Pager list={links} isNewest of="deliveries" />
+            </section>
+          ) : deliveries.length === 0 ? (
             <div class="panel">
               <Empty title={status ? `No ${status} delivery.` : 'No webhooks yet.'}>
                 <p>

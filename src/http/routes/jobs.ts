@@ -21,6 +21,7 @@ import {
   jobIdSchema,
   jobRecordSchema,
   newJobSchema,
+  PAGE_WITHIN_MS,
   pageQuery,
   prioritySchema,
   stateSchema,
@@ -34,8 +35,6 @@ import { addRoute, type Routes } from '../route.js';
 const KIB = 1024;
 const MAX_BATCH_BYTES = 16 * KIB * KIB;
 const MAX_BATCH = 1_000;
-/** Whoever reads a page on a screen should not wait for it, however many jobs do not fit. */
-const PAGE_WITHIN_MS = 150;
 const tag = 'Jobs';
 
 export function jobRoutes(routes: Routes): void {

@@ -8,10 +8,12 @@ import {
   replayDeliveries,
 } from '../../webhooks/deliveries.js';
 import { sendWebhook } from '../../webhooks/jobs.js';
+import { PARKED_REASONS } from '../../wire/parked-reason.js';
 import { noteChangedJobs } from '../audited.js';
 import {
   idParams,
   jobErrorSchema,
+  PAGE_WITHIN_MS,
   pageQuery,
   stateSchema,
   statusSchema,
@@ -43,9 +45,9 @@ const deliverySchema = z
     createdAt: z.string(),
     updatedAt: z.string(),
     nextRunAt: z.string().optional(),
-    parked: z.string().optional().openapi({
+    parked: z.enum(PARKED_REASONS).optional().openapi({
       description:
-        'Why it waits: `disabled`, `turn` (others come first), or `line` (its endpoint rests or has no permit free)',
+        'Why it waits: `disabled`, `resting`, `turn` (others come first), or `line` (its endpoint rests or has no permit free)',
     }),
     response: response.optional(),
     error: jobErrorSchema.optional(),
@@ -104,7 +106,8 @@ function readRoutes(routes: Routes): void {
         schema: z.object({ deliveries: z.array(deliverySchema), cursor: z.string().optional() }),
       },
     },
-    handle: async ({ c, query }) => c.json(await listDeliveries(queue, defined(query) as DeliveryFilter)),
+    handle: async ({ c, query }) =>
+      c.json(await listDeliveries(queue, defined(query) as DeliveryFilter, PAGE_WITHIN_MS)),
   });
   addRoute(routes, {
     method: 'get',

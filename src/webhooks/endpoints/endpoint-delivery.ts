@@ -3,6 +3,7 @@ import { defined } from '../../jobs/defined.js';
 import { JetfleetError, NonRetryableError } from '../../jobs/errors.js';
 import { textField } from '../../jobs/text-field.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { ParkedReason } from '../../wire/parked-reason.js';
 import type { JobContext } from '../../worker/job-handler.js';
 import type { Delivery, ParkedRefusal, SendWebhookPayload } from '../schemas.js';
 import type { WebhookClient } from '../webhook-client.js';
@@ -26,7 +27,7 @@ export interface EndpointDeliveryOptions {
 
 /** Why a webhook hibernates; the checkpoint of its job. */
 interface ParkedFor {
-  parked: 'disabled' | 'resting' | 'turn';
+  parked: Exclude<ParkedReason, 'line'>;
   /** The order in which it has a place. */
   turn?: string;
   /** How often in a row it has waited for its turn. */
