@@ -3,9 +3,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ElkNode } from 'elkjs';
+import { JetfleetError } from '../jobs/errors.js';
 
 /** A thread that has nothing to do for this long ends; the next drawing starts another. */
 const IDLE_MS = 30_000;
+/** Graphs that wait for the thread; each may take seconds. */
+const MAX_WAITING = 100;
 /** More than the largest chart that is drawn takes. */
 const LIMITS = { maxOldGenerationSizeMb: 512, stackSizeMb: 16 };
 /** Neither the loaders nor the inspector of the process, which know nothing of a program without a file. */
@@ -59,6 +62,7 @@ class LayoutThread {
 
   layOut(graph: ElkNode, withinMs: number): Promise<ElkNode | undefined> {
     return new Promise((resolve, reject) => {
+      if (this.#waiting.length >= MAX_WAITING) return reject(tooMany());
       this.#waiting.push({ graph, withinMs, resolve, reject });
       this.#next();
     });
@@ -121,13 +125,21 @@ class LayoutThread {
   }
 }
 
+function tooMany(): JetfleetError {
+  return new JetfleetError(
+    'JETFLEET_CHART_BUSY',
+    `${MAX_WAITING} drawings wait to be laid out; ask again in some seconds`,
+    { retryable: true },
+  );
+}
+
 const thread = new LayoutThread();
 
 /**
  * Gives every node and edge of a graph its place. Other threads go on meanwhile.
  * @param withinMs what it may take, without the start of the thread
  * @returns undefined when it takes longer, or more memory than a chart is worth
- * @throws Error what ELK says of a graph that it cannot lay out
+ * @throws Error what ELK says of a graph that it cannot lay out; JetfleetError `JETFLEET_CHART_BUSY` while too many wait
  */
 export function layOutGraph(graph: ElkNode, withinMs: number): Promise<ElkNode | undefined> {
   return thread.layOut(graph, withinMs);

@@ -18,7 +18,7 @@ export const MAX_DRAWN = { states: 400, edges: 1_000, depth: 120 } as const;
 /** What a layout may take. */
 export const LAYOUT_WITHIN_MS = 2_000;
 /** A chart of no more states and edges, and levels, is never too large: where it takes long, the machine is slow. */
-const SMALL = { size: 200, depth: 8 };
+export const SMALL = { size: 200, depth: 8 } as const;
 export const SMALL_WITHIN_MS = 30_000;
 /** One of so few is laid out both ways, to take the better one. */
 export const TINY = 80;
@@ -33,7 +33,8 @@ const layouts = new KeptLayouts<ChartLayout>();
 /**
  * Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. It is made
  * in a thread of its own, once for each chart.
- * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a chart of more than {@link MAX_DRAWN}, or one that takes longer than two seconds
+ * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a chart of more than {@link MAX_DRAWN}, or one that takes longer than two seconds;
+ *   `JETFLEET_CHART_BUSY` while too many wait
  */
 export function layOutChart(chart: Chart, { details = true }: LayoutOptions = {}): Promise<ChartLayout> {
   return layouts.get([details, chart.states, chart.edges], () => fittingLayout(chart, details));
@@ -87,6 +88,7 @@ async function layOutAlong(
 ): Promise<ChartLayout> {
   const graph = graphOf(chart, blocks, lines, direction);
   const made = await layOutGraph(graph, withinMs).catch((error: Error) => {
+    if (JetfleetError.is(error)) throw error;
     throw tooLarge(chart, `it cannot be laid out (${error.message})`);
   });
   if (!made) throw tooLarge(chart, `to draw it takes longer than ${withinMs / 1_000} s`);

@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   JETFLEET_MACHINE_NOT_FOUND: 'There is no state machine of this name.',
   JETFLEET_CHART_TOO_LARGE: 'The state machine or flow has too many states, edges or levels to be drawn.',
   JETFLEET_CLOSED: 'The queue, worker or connection is closed.',
+  JETFLEET_CHART_BUSY: 'Too many state machines and flows wait to be drawn.',
   JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.',
   JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.',
   JETFLEET_BROKER_AUTH: 'The NATS server refused the credentials.',
