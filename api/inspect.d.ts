@@ -1,5 +1,5 @@
 import { TakenEdge, EngineQueue, WorkerInfo, InspectionRecord } from './shared/job-queue-service.js';
-import { FlowStatus } from './jetfleet.js';
+import { JobFamily, FlowStatus } from './jetfleet.js';
 import { AnyStateMachine } from 'xstate';
 import '@standard-schema/spec';
 import './shared/errors.js';
@@ -121,7 +121,8 @@ interface LayoutOptions {
 /**
  * Where everything in the drawing of a chart stands, downwards or to the right, whichever fits a page better. It is made
  * in a thread of its own, once for each chart.
- * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a chart of more than {@link MAX_DRAWN}, or one that takes longer than two seconds
+ * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a chart of more than {@link MAX_DRAWN}, or one that takes longer than two seconds;
+ *   `JETFLEET_CHART_BUSY` while too many wait
  */
 declare function layOutChart(chart: Chart, { details }?: LayoutOptions): Promise<ChartLayout>;
 
@@ -238,9 +239,15 @@ interface FlowSvgOptions {
 /**
  * A flow as SVG: a box for each job, and one for many that are alike; a line from each to those that run after it, dashed where these
  * also run after its failure. A box is `<g class="state job running" data-state="key">`, where it stands `<text data-stand-of="key">`.
- * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a flow of more than 400 boxes or 1,000 lines
+ * @throws JetfleetError `JETFLEET_CHART_TOO_LARGE` for a flow of more than 400 boxes or 1,000 lines; `JETFLEET_CHART_BUSY`
  */
 declare function flowToSvg(flow: FlowStatus, options?: FlowSvgOptions): Promise<string>;
+/**
+ * The family of a job as SVG, drawn as {@link flowToSvg} draws a flow: a line to what followed from a job, and a dashed one to each child
+ * that it waits for. A box has the id of its job in `data-state`.
+ * @throws as {@link flowToSvg} does
+ */
+declare function familyToSvg(family: JobFamily, options?: FlowSvgOptions): Promise<string>;
 
 /** The machines that come with Jetfleet, by id. */
 declare const BUILT_IN_CHARTS: ReadonlyMap<string, AnyStateMachine>;
@@ -297,5 +304,5 @@ interface StatelyInspector extends AsyncDisposable {
  */
 declare function startStatelyInspector(options: StatelyInspectorOptions): Promise<StatelyInspector>;
 
-export { BUILT_IN_CHARTS, InspectionRecord, TakenEdge, WorkerInfo, builtInCharts, chartOf, chartToMermaid, chartToSvg, chartToXState, drainWorker, edgeText, findChart, flowToSvg, layOutChart, listCharts, listWorkers, machineJson, startStatelyInspector, takenEdgeIds, watchFleet, watchMachines };
+export { BUILT_IN_CHARTS, InspectionRecord, TakenEdge, WorkerInfo, builtInCharts, chartOf, chartToMermaid, chartToSvg, chartToXState, drainWorker, edgeText, familyToSvg, findChart, flowToSvg, layOutChart, listCharts, listWorkers, machineJson, startStatelyInspector, takenEdgeIds, watchFleet, watchMachines };
 export type { Chart, ChartEdge, ChartLayout, ChartState, ChartSvgOptions, FleetMachine, FleetPicture, FleetWatch, FlowSvgOptions, KnownChart, LaidOutLabel, LaidOutLine, LaidOutState, Moved, Point, Rect, StandingJob, StateTime, StatelyInspector, StatelyInspectorOptions, Watch };

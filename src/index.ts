@@ -95,6 +95,7 @@ export {
   UniqueKeyTakenError,
   ValidationError,
 } from './jobs/errors.js';
+export type { FamilyJob, JobFamily } from './jobs/family.js';
 export type { ChildEnd, FlowJob, FlowJobs } from './jobs/flow.js';
 export type { JobOptions, NewJob, NextJob } from './jobs/job-options.js';
 export type { FollowUp, JobChange, JobRecord, PastFailure } from './jobs/job-record.js';

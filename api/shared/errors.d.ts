@@ -48,6 +48,7 @@ declare const ERROR_CODES: {
     readonly JETFLEET_MACHINE_NOT_FOUND: 'There is no state machine of this name.';
     readonly JETFLEET_CHART_TOO_LARGE: 'The state machine or flow has too many states, edges or levels to be drawn.';
     readonly JETFLEET_CLOSED: 'The queue, worker or connection is closed.';
+    readonly JETFLEET_CHART_BUSY: 'Too many state machines and flows wait to be drawn.';
     readonly JETFLEET_BACKPRESSURE: 'Too many writes wait for the broker.';
     readonly JETFLEET_BROKER_UNREACHABLE: 'No NATS server answers at the address.';
     readonly JETFLEET_BROKER_AUTH: 'The NATS server refused the credentials.';

@@ -463,6 +463,24 @@ interface ScheduleOptions extends Pick<JobOptions, 'maxAttempts' | 'timeoutMs' |
     /** Defaults to `normal`. */
     priority?: JobPriority;
 }
+/** What is changed of a schedule; all else stays as it is. `null` takes an option back. */
+interface ScheduleChange {
+    /** The type of its jobs. */
+    type?: string;
+    payload?: unknown;
+    /** In place of `everyMs`, if it has that. */
+    cron?: string;
+    timeZone?: string | null;
+    /** In place of `cron` and `timeZone`, if it has these. */
+    everyMs?: number;
+    overlap?: Overlap;
+    jitterMs?: number | null;
+    until?: Date | string | null;
+    priority?: JobPriority;
+    maxAttempts?: number | null;
+    timeoutMs?: number | null;
+    webhookUrl?: string | null;
+}
 /** The last run of a schedule. */
 interface ScheduleRun {
     /** Of its job. */
@@ -958,6 +976,28 @@ interface FlowStatus {
         code: string;
         message: string;
     };
+}
+
+/** The jobs that came of one another, as they are shown: what a job followed from, what it waits for, and what followed from it. */
+
+/** A job of a family: what a list, a graph and a time axis show of it. Times are ISO 8601. */
+interface FamilyJob extends Pick<JobRecord, 'id' | 'type' | 'status' | 'state' | 'createdAt' | 'startedAt' | 'finishedAt' | 'nextRunAt'> {
+    /** The job of the family that it came of; absent for the first one. */
+    parentId?: string;
+    /** Of one with a parent: `child` where that waits for it, `follow-up` where it was added at the end of that. */
+    relation?: 'child' | 'follow-up';
+    error?: {
+        code: string;
+        message: string;
+    };
+}
+/** The jobs around a job, each after the one that it came of. */
+interface JobFamily {
+    /** The job that was asked for. */
+    id: string;
+    jobs: FamilyJob[];
+    /** There are more. */
+    isCut?: true;
 }
 
 /** As it is stored and sent: bucket and count in turn, in the order of the buckets, those without a count left out. */
@@ -1456,6 +1496,11 @@ declare abstract class JobReader extends QueueConnection {
     ended(id: string, options?: WaitOptions): Promise<JobRecord>;
     /** How far a flow is, and each of its jobs; undefined where the id names none. */
     getFlow(id: string): Promise<FlowStatus | undefined>;
+    /**
+     * The jobs that a job came of, and those that came of them: its parents, what each waits for, and what followed from their ends. At most
+     * 300 of them, and of a flow the first 100 jobs. Undefined where the id names no job.
+     */
+    getFamily(id: string): Promise<JobFamily | undefined>;
     /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */
     getVersion(id: string): Promise<JobVersion | undefined>;
     /**
@@ -1711,6 +1756,11 @@ declare class Schedules {
     /** All of them by name, with their next and last runs. Of those that stand beside delayed jobs, among the first 10,000 of these. */
     list(): Promise<Schedule[]>;
     get(name: string): Promise<Schedule>;
+    /**
+     * Changes what is given, and leaves all else as it is; `null` takes an option back. One that is paused stays so.
+     * @throws ValidationError as `queue.schedule` does; ConflictError for one that starts no job. Nothing is stored then
+     */
+    update(name: string, change: ScheduleChange): Promise<Schedule>;
     /** Stops it from firing, until it is resumed. It keeps all that it is, and what it has started goes on. */
     pause(name: string): Promise<Schedule>;
     /** Has it fire again from its next time on; what it would have fired meanwhile is not made up for. */
@@ -1867,4 +1917,4 @@ declare class EngineQueue extends JobRemover {
 }
 
 export { DeadLetters, EngineQueue, JobLimits, KnownJobs, Schedules, Sealer, defineJob, formatDrift, isSealed, retryDelayMs };
-export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };
+export type { AbandonedHandler, AddOptions, Added, AddedFlow, AuditAction, AuditEntry, AuditFilter, AuditPage, BatchOptions, BrokerOptions, ChangeOptions, ChildEnd, CleanupOptions, Codec, CodecContext, CodecField, DeadLetterCause, DeadLetterCauses, DeadLetterFilter, DeleteConsumerOptions, DrainOptions, Drift, EndRetention, EndedJob, EventConsumerLag, EventDeadLetter, EventFeed, EventFilter, EventHandler, EventMeta, EventOptions, EventSubscription, Fairness, FamilyJob, Flow, FlowGraph, FlowJob, FlowJobStatus, FlowJobs, FlowOptions, FlowStatus, FlowTree, FollowOptions, HistoryCounts, HistoryGroup, HistoryPoint, InspectionRecord, JobDefinition, JobDefinitionOptions, JobFamily, JobFilter, JobLimit, JobLog, JobPage, JobQueueOptions, JobQueueStats, JobStep, JobSteps, JobTypes, JsonChange, LimitFilter, LogLine, LogOptions, NeededPermit, ObjectField, ObjectReference, Overlap, Pause, PauseList, PauseOptions, PauseScope, PermitContext, PriorityPolicy, ProgressOptions, ReportedProgress, RescheduleOptions, ResumeOptions, Resumed, Retention, RetryAllOptions, RetryOptions, RetryPolicy, RunDefaults, RunNowOptions, Schedule, ScheduleChange, ScheduleOptions, ScheduleRun, Schema, SealedValue, SendSignalOptions, SentSignal, StatsHistory, StatsHistoryOptions, StatusCounts, StreamedChunk, SweptNotice, TakenEdge, TopologyOptions, TopologyReport, TypedRecord, WaitOptions, WorkerInfo };

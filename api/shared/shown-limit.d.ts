@@ -38,7 +38,10 @@ interface ShownLimit extends LimitSettings {
     /** Starts that count for the rate now. */
     started: number;
     waiting: number;
-    /** The first of those that wait, at most 5: the highest priority first, then the oldest. Whose turn it is may change that order. */
+    /**
+     * The first of those that wait, at most 5: the highest priority first, then the oldest. Whose turn it is may change that order. Of a list
+     * the first 100 keys that are waited for have them.
+     */
     waiters: ShownWaiter[];
     /** When the next one may start by its rate, or after a `Retry-After`; absent where that is now, or takes a permit that is given back. */
     nextFreeAt?: string;

@@ -11,6 +11,7 @@ import { confirmRetry } from './dead-letters.js';
 import { usageError } from './exit-code.js';
 import { jobAddCommand } from './job-add.js';
 import { jobChangeCommands } from './job-change.js';
+import { jobFamilyCommand } from './job-family.js';
 import { jobLogsCommand, jobStreamCommand } from './job-reports.js';
 import { jobShareCommand } from './job-share.js';
 import { jobSignalCommand } from './job-signal.js';
@@ -44,6 +45,7 @@ export function jobCommand(program: Command): void {
   jobLogsCommand(job);
   jobStreamCommand(job);
   jobStepsCommand(job);
+  jobFamilyCommand(job);
   jobShareCommand(job);
   jobSignalCommand(job);
   jobChangeCommands(job);

@@ -25,6 +25,7 @@ import { auditRoutes } from './routes/audit.js';
 import { bulkRoutes } from './routes/bulk.js';
 import { cleanupRoutes } from './routes/cleanup.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
+import { familyRoutes } from './routes/families.js';
 import { flowRoutes } from './routes/flows.js';
 import { healthRoutes, Readiness } from './routes/health.js';
 import { instanceRoutes } from './routes/instances.js';
@@ -148,6 +149,7 @@ export function createHttpApi(queue: JobQueueService, options: HttpApiOptions = 
   ledgerRoutes({ ...ofInstances, ...defined({ provider }) });
   signalRoutes(routes);
   flowRoutes(routes);
+  familyRoutes(routes);
   statsRoutes({ ...routes, environment: options.environment });
   statsHistoryRoutes(routes);
   scaleRoutes(routes);

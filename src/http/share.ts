@@ -1,5 +1,6 @@
 /** The page of a job as one file: the dashboard's own page, with what the API answers about the job inside, secrets masked as there. */
 import { BrokerError, JetfleetError } from '../jobs/errors.js';
+import { flowIn, type JobFamily, mayHaveFamily } from '../jobs/family.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import type { JobSteps } from '../queue/activity/read-steps.js';
@@ -11,11 +12,6 @@ export type Ask = (path: string) => Promise<Response>;
 
 /** Machines whose charts are put in. */
 const MAX_MACHINES = 12;
-/** As the page asks for: of the children of a job, and of the jobs of a flow. */
-const MAX_CHILDREN = 500;
-const MAX_OF_FLOW = 100;
-/** Jobs around it of which the neighbours are put in. */
-const MAX_RELATED = 16;
 /** What is longer of a job's log and output is left out. */
 const MAX_STREAM_CHARACTERS = 2_000_000;
 
@@ -55,11 +51,10 @@ async function answersOf(ask: Ask, id: string): Promise<Record<string, unknown>>
   /** What the page does without. */
   const keepIfThere = (at: string) => keep(at).catch(() => undefined);
   const job = (await keep(path)) as JobRecord;
-  const members = await keepMembers(keepIfThere, job);
   const [, steps] = (await Promise.all([
     keep(`${path}/history`),
     keep(`${path}/steps`),
-    keepRelated(keep, [id, ...members]),
+    keepFamily(keepIfThere, job),
     keep('/machines'),
   ])) as [unknown, JobSteps, ...unknown[]];
   answers[`${path}/stream`] = await reported(ask, path, job);
@@ -71,37 +66,17 @@ async function answersOf(ask: Ask, id: string): Promise<Record<string, unknown>>
   return answers;
 }
 
-/**
- * The jobs of a flow, as a list and as a graph, and the children of a job.
- * @returns the ids of those from which something may have followed
- */
-async function keepMembers(
-  keepIfThere: (at: string) => Promise<unknown>,
-  { id, type, waits }: JobRecord,
-): Promise<string[]> {
-  const isFlow = type === 'run_flow';
-  const flow = `/flows/${encodeURIComponent(id)}`;
-  if (isFlow) await Promise.all([flow, `${flow}/svg?standalone=false`].map(keepIfThere));
-  else if (waits === undefined) return [];
-  const limit = String(isFlow ? MAX_OF_FLOW : MAX_CHILDREN);
-  const query = new URLSearchParams({ id: `${id}-`, order: 'oldest', limit });
-  const list = (await keepIfThere(`/jobs?${query}`)) as { jobs?: JobRecord[] } | undefined;
-  return (list?.jobs ?? []).flatMap((job) => ((job.next ?? []).length > 0 ? [job.id] : []));
-}
-
-/** What came before and after, and what came before and after that. */
-async function keepRelated(keep: (at: string) => Promise<unknown>, ids: readonly string[]): Promise<void> {
-  const asked = new Set<string>();
-  const look = async (each: string): Promise<void> => {
-    if (asked.has(each) || asked.size > MAX_RELATED) return;
-    asked.add(each);
-    const { parent, followUps = [] } = (await keep(`/jobs/${encodeURIComponent(each)}/related`)) as {
-      parent?: JobRecord;
-      followUps?: JobRecord[];
-    };
-    for (const next of [...(parent ? [parent] : []), ...followUps]) await look(next.id);
-  };
-  for (const id of ids) await look(id);
+/** The jobs around it, and the flow that it is or belongs to, each as a list and as a graph. */
+async function keepFamily(keepIfThere: (at: string) => Promise<unknown>, job: JobRecord): Promise<void> {
+  if (!mayHaveFamily(job)) return;
+  const path = `/jobs/${encodeURIComponent(job.id)}/family`;
+  const family = (await keepIfThere(path)) as JobFamily | undefined;
+  if (!family) return;
+  const flow = flowIn(family);
+  const paths = [path, ...(flow === undefined ? [] : [`/flows/${encodeURIComponent(flow)}`])];
+  await Promise.all(
+    [...paths.slice(1), ...paths.map((each) => `${each}/svg?standalone=false`)].map(keepIfThere),
+  );
 }
 
 async function keepMachine(

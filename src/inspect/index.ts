@@ -18,7 +18,7 @@ export { type ChartSvgOptions, chartToSvg } from './chart-svg.js';
 export { drainWorker, listWorkers, type Watch, watchMachines } from './fleet.js';
 export type { FleetMachine, Moved, StandingJob, StateTime } from './fleet-states.js';
 export { type FleetPicture, type FleetWatch, watchFleet } from './fleet-watch.js';
-export { type FlowSvgOptions, flowToSvg } from './flow-svg.js';
+export { type FlowSvgOptions, familyToSvg, flowToSvg } from './flow-svg.js';
 export { BUILT_IN_CHARTS, builtInCharts, findChart, type KnownChart, listCharts } from './known-charts.js';
 export { chartToXState, machineJson } from './machine-json.js';
 export {

@@ -1,5 +1,5 @@
 /** A flow as a graph to draw: its jobs, those that are alike together, and which of them run after which. */
-import type { FlowJobStatus, FlowStatus } from './shown-flow.js';
+import type { FlowJobStatus } from './shown-flow.js';
 import { statusOf } from './vocabulary.js';
 
 type GraphJob = Pick<FlowJobStatus, 'key' | 'type' | 'after' | 'onFailure'>;
@@ -156,7 +156,10 @@ const WEIGHT: readonly FlowTone[] = [
 ];
 
 /** By the id of each node. */
-export function standsOf({ nodes }: FlowGraph, { jobs }: Pick<FlowStatus, 'jobs'>): Map<string, NodeStand> {
+export function standsOf(
+  { nodes }: FlowGraph,
+  { jobs }: { jobs: readonly Pick<FlowJobStatus, 'key' | 'state'>[] },
+): Map<string, NodeStand> {
   const states = new Map(jobs.map(({ key, state }) => [key, state]));
   return new Map(
     nodes.map(({ id, keys }) => {
@@ -169,8 +172,11 @@ export function standsOf({ nodes }: FlowGraph, { jobs }: Pick<FlowStatus, 'jobs'
   );
 }
 
+/** Besides completed: how a job ended that is not going to be. */
+const OTHER_ENDS: readonly FlowTone[] = ['failed', 'cancelled', 'dropped'];
+
 function partWords(tones: readonly FlowTone[]): string {
   const count = (tone: FlowTone) => tones.filter((each) => each === tone).length;
-  const failed = count('failed');
-  return `${count('completed')} of ${tones.length} completed${failed > 0 ? `, ${failed} failed` : ''}`;
+  const others = OTHER_ENDS.flatMap((tone) => (count(tone) > 0 ? [`, ${count(tone)} ${tone}`] : []));
+  return `${count('completed')} of ${tones.length} completed${others.join('')}`;
 }

@@ -11,6 +11,7 @@ import {
 } from '../jobs/define-job.js';
 import { invalidOption, JobFailedError } from '../jobs/errors.js';
 import { quoted } from '../jobs/excerpt.js';
+import type { JobFamily } from '../jobs/family.js';
 import { assertJobId } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { assertOptions } from '../jobs/options.js';
@@ -29,6 +30,7 @@ import {
   type StreamedChunk,
   streamChunks,
 } from './activity/streams.js';
+import { readFamily } from './family/read-family.js';
 import { readFlow } from './flows/flow-status.js';
 import { type RecordedTransition, readHistory } from './job-history.js';
 import { findJob, findVersion, type JobVersion, noSuchJob } from './job-lookup.js';
@@ -122,6 +124,15 @@ export abstract class JobReader extends QueueConnection {
   async getFlow(id: string): Promise<FlowStatus | undefined> {
     assertJobId(id);
     return readFlow(await this.#showing(), id);
+  }
+
+  /**
+   * The jobs that a job came of, and those that came of them: its parents, what each waits for, and what followed from their ends. At most
+   * 300 of them, and of a flow the first 100 jobs. Undefined where the id names no job.
+   */
+  async getFamily(id: string): Promise<JobFamily | undefined> {
+    assertJobId(id);
+    return readFamily(await this.#showing(), this.#knownIds, id);
   }
 
   /** One job and its version: the sequence of its last record in EVENTS, 0 while no worker has touched it. */

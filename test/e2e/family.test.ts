@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FlowJob } from '../../src/index.js';
 import { DashboardPage } from './dashboard-page.js';
 import { type LiveSystem, startLiveSystem } from './live-system.js';
 
@@ -102,17 +103,50 @@ describe('the page of a flow', () => {
   });
 });
 
+it('a box that stands for many leads to their list, also of those that never ran', async () => {
+  const many = Array.from({ length: 14 }, (_, index): [string, FlowJob] => [
+    `post-${index}`,
+    { type: 'greet', payload: {}, after: ['print'] },
+  ]);
+  await system.fleet.queue.addFlow(
+    { jobs: { print: { type: 'broken', payload: {}, maxAttempts: 1 }, ...Object.fromEntries(many) } },
+    { id: 'flow-3' },
+  );
+  await using tab = await open('/jobs/flow-3');
+  await tab.until(
+    () =>
+      document.querySelector('.drawing [data-state="post-0"] .stand')?.textContent ===
+      '0 of 14 completed, 14 dropped',
+  );
+  await tab.page.$eval('.drawing [data-state="post-0"]', (box) => (box as SVGGElement).focus());
+  await tab.press('Enter');
+  await tab.seeText('14 jobs like post-0', '.panel summary');
+  await tab.until(() => document.querySelectorAll('.family li').length === 14);
+  await row('post-13', 'dropped')(tab);
+  await tab.click('Show all 16');
+  await tab.until(() => document.querySelectorAll('.family li').length === 16);
+});
+
 it('the page of a job shows the children that it waits for, and each child its parent', async () => {
   await system.fleet.queue.addJob('parent', {}, 'normal', { id: 'parent-1' });
   await using tab = await open('/jobs/parent-1');
   await row('parent-1-second', 'running')(tab);
   await row('parent-1-first', 'completed')(tab);
   await tab.seeText('1 of 2 completed', '.family-progress');
+  await tab.see('.drawing .job.processing.lit[data-state=parent-1-second]');
+  await tab.see('.drawing .job.completed[data-state=parent-1-first]');
+  await tab.see('.drawing .job.here[data-state=parent-1]');
+  await tab.see('.drawing .edge.loose[data-edge="parent-1 parent-1-second"]');
+  expect(await tab.violations()).toEqual([]);
+  const file = await (await fetch(`${system.http.url}/api/v1/jobs/parent-1/share`)).text();
+  expect(file).toContain('"/jobs/parent-1/family/svg?standalone=false":"\\u003csvg');
   await tab.click('parent-1-second', '.family');
   await tab.seeText('parent-1-second', 'h1');
   await row('parent-1', 'waiting')(tab);
+  await tab.see('.drawing .job.here[data-state=parent-1-second]');
   system.release('parent-1-second');
   await row('parent-1', 'completed')(tab);
+  await tab.see('.drawing .job.completed[data-state=parent-1]');
   await row('parent-1-second', 'completed')(tab);
 });
 
@@ -124,6 +158,6 @@ it('a job that belongs to nothing asks for no others', async () => {
   tab.page.on('request', (request) => void asked.push(request.url()));
   await tab.goto('/jobs/alone-1');
   await tab.seeText('completed', '.crumb.lit');
-  expect(asked.filter((url) => /\/flows\/|[?]id=alone-1-/.test(url))).toEqual([]);
-  expect(await tab.text('#content')).not.toContain('Children');
+  expect(asked.filter((url) => /\/flows\/|\/family|[?]id=alone-1-/.test(url))).toEqual([]);
+  expect(await tab.text('#content')).not.toContain('Family');
 });

@@ -218,7 +218,7 @@ it('links the jobs that followed, and their webhooks', async () => {
   await tab.click('rent-8-monitor');
   await tab.seeText('rent-8-monitor', 'h1');
   await tab.seeText('rent-8', '.facts');
-  await tab.seeText('tells of it', '.lineage');
+  await tab.seeText('tells of rent-8-monitor', '.family');
   await tab.see('.lanes .lane-name a[href^="/webhooks/"]');
 });
 

@@ -114,10 +114,27 @@ describe('children of a handler', () => {
     const id = await fleet.queue.addJob('parent', null, 'normal', { id: 'c' });
     await fleet.waitForJob('c-c0-0-c0-1', 'waiting');
     await fleet.waitForJob('c-c0-0-c0-0', 'waiting');
+    const family = async (of: string) => (await fleet.queue.getFamily(of))?.jobs ?? [];
+    const tree = [
+      ['c', undefined],
+      ['c-c0-0', 'c'],
+      ['c-c0-0-c0-0', 'c-c0-0'],
+      ['c-c0-0-c0-1', 'c-c0-0'],
+    ];
+    for (const [each = ''] of tree)
+      expect((await family(each)).map(({ id, parentId }) => [id, parentId])).toEqual(tree);
+    expect((await family('c')).map(({ state, relation }) => [state, relation])).toEqual([
+      ['waiting', undefined],
+      ...Array(3).fill(['waiting', 'child']),
+    ]);
     await fleet.queue.cancel(id);
     for (const each of ['c-c0-0', 'c-c0-0-c0-0', 'c-c0-0-c0-1'])
       expect(await fleet.waitForJob(each, 'cancelled')).toMatchObject({ state: 'cancelled' });
     await expectNothingLeft(fleet);
+    // What they waited for is not noted any more: they are found by their ids.
+    expect((await family('c')).map(({ id, state }) => [id, state])).toEqual(
+      tree.map(([each]) => [each, 'cancelled']),
+    );
   });
 
   it('that differ in a later run fail the parent', async () => {
@@ -211,6 +228,12 @@ describe('a flow', () => {
       failed: 0,
       state: 'completed',
     });
+    const jobs = (await fleet.queue.getFamily('graph'))?.jobs ?? [];
+    expect(jobs.map(({ id, relation }) => [id, relation])).toEqual([
+      ['graph', undefined],
+      ...['a', 'b', 'left', 'right', 'end'].map((key) => [`graph-${key}`, 'child']),
+    ]);
+    expect((await fleet.queue.getFamily('graph-a'))?.jobs.map(({ id }) => id)).toEqual(['graph', 'graph-a']);
     const startedAt = async (id: string) => (await fleet.queue.getJob(id))?.startedAt ?? '';
     const endedAt = async (id: string) => (await fleet.queue.getJob(id))?.finishedAt ?? '';
     expect((await startedAt('graph-left')) >= (await endedAt('graph-a'))).toBe(true);

@@ -127,6 +127,8 @@ const CALLS: [
   ['/api/v1/jobs/unheard-of'],
   ['/api/v1/jobs/failed/history'],
   ['/api/v1/jobs/done/related'],
+  ['/api/v1/jobs/done/family'],
+  ['/api/v1/jobs/done/family/svg'],
   ['/api/v1/jobs/done/payload'],
   ['/api/v1/jobs/done/result'],
   ['/api/v1/jobs/nobody/payload'],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NonRetryableError } from '../../src/index.js';
+import { type JobFamily, NonRetryableError } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { aborted } from '../support/gate.js';
 import { expectProblem, startHttp } from '../support/http.js';
@@ -178,10 +178,28 @@ describe('one job', () => {
     });
   });
 
-  test.each(['', '/history', '/related'])('one that nobody knows is a 404: %s', async (part) => {
-    expectProblem(await http.call(`/api/v1/jobs/unheard-of${part}`), 404, 'JETFLEET_NOT_FOUND');
-    expectProblem(await http.call(`/api/v1/jobs/a.b${part}`), 400, 'JETFLEET_HTTP_INVALID');
+  test('its family is the same for each of its jobs, and is drawn', async () => {
+    const parts = async (id: string) => {
+      const { jobs } = (await http.call(`/api/v1/jobs/${id}/family`)).json as JobFamily;
+      return jobs.map(({ id: each, parentId, relation }) => [each, parentId, relation]);
+    };
+    const all = [
+      ['family', undefined, undefined],
+      ['family-monitor', 'family', 'follow-up'],
+      ['family-monitor-webhook-running', 'family-monitor', 'follow-up'],
+    ];
+    for (const [id] of all) expect(await parts(String(id))).toEqual(all);
+    const { text } = await http.call('/api/v1/jobs/family-monitor/family/svg');
+    expect(text).toContain('data-edge="family family-monitor"');
   });
+
+  test.each(['', '/history', '/related', '/family', '/family/svg'])(
+    'one that nobody knows is a 404: %s',
+    async (part) => {
+      expectProblem(await http.call(`/api/v1/jobs/unheard-of${part}`), 404, 'JETFLEET_NOT_FOUND');
+      expectProblem(await http.call(`/api/v1/jobs/a.b${part}`), 400, 'JETFLEET_HTTP_INVALID');
+    },
+  );
 
   test('a client that declares JSON and sends no body is understood where a body may be left out', async () => {
     await fleet.queue.addJob('nobody_runs_it', 1, 'low', { id: 'bodiless' });

@@ -111,6 +111,7 @@ test('no secret of a job reaches an observer, whichever way it looks', async () 
     `/jobs/${id}`,
     `/jobs/${id}/history`,
     `/jobs/${id}/related`,
+    `/jobs/${id}/family`,
     `/webhooks/${id}`,
   ]);
   const lists = [

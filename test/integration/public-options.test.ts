@@ -379,6 +379,7 @@ describe('over HTTP', () => {
         http.call(`/api/v1/jobs/${id}`),
         http.call(`/api/v1/jobs/${id}/history`),
         http.call(`/api/v1/jobs/${id}/related`),
+        http.call(`/api/v1/jobs/${id}/family`),
         http.call(`/api/v1/jobs/${id}/cancel`, { body: {} }),
         http.call(`/api/v1/jobs/${id}/retry`, { method: 'POST' }),
         http.call('/api/v1/jobs/cancel', { body: { ids: [decodeURIComponent(id)] } }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { flowToSvg } from '../../src/inspect/index.js';
+import { drawnIn, type FamilyJob, flowIn, graphOfFamily, standsOfFamily } from '../../src/jobs/family.js';
 import { graphOfFlow, standsOf } from '../../src/jobs/flow-graph.js';
 import type { FlowJobStatus, FlowStatus } from '../../src/jobs/shown-flow.js';
 
@@ -64,6 +65,57 @@ describe('the graph of a flow', () => {
       { key: 'b', after: ['a', 'gone'] },
     ]).jobs;
     expect(graphOfFlow(jobs).edges).toHaveLength(2);
+  });
+});
+
+describe('the graph of a family', () => {
+  const job = (id: string, more: Partial<FamilyJob> = {}): FamilyJob => ({
+    ...{ id, type: 'step', status: 'completed', state: 'completed', createdAt: '2026-11-01T12:00:00.000Z' },
+    ...more,
+  });
+  const child = (id: string, parentId: string, more: Partial<FamilyJob> = {}) =>
+    job(id, { parentId, relation: 'child', ...more });
+  const next = (id: string, parentId: string, type = 'step') =>
+    job(id, { parentId, relation: 'follow-up', type });
+
+  it('leads from each job to what it waits for, and to what followed from it', () => {
+    const jobs = [job('a'), child('a-1', 'a'), next('a-hook', 'a', 'send_webhook'), next('a-1-next', 'a-1')];
+    const graph = graphOfFamily({ id: 'a-1', jobs });
+    expect(graph.nodes.map(({ id }) => id)).toEqual(['a', 'a-1', 'a-hook', 'a-1-next']);
+    expect(graph.edges).toEqual([
+      { from: 'a', to: 'a-1', isLoose: true },
+      { from: 'a', to: 'a-hook', isLoose: false },
+      { from: 'a-1', to: 'a-1-next', isLoose: false },
+    ]);
+    expect(standsOfFamily(graph, { id: 'a-1', jobs }).get('a-1')).toEqual({
+      tone: 'completed',
+      words: 'completed',
+    });
+  });
+
+  it('has one box for many children that are alike, and names every way in which they have ended', () => {
+    const states = ['running', 'cancelled', 'cancelled', 'exhausted', ...Array(6).fill('completed')] as const;
+    const jobs = [job('a'), ...states.map((state, index) => child(`a-${index}`, 'a', { state }))];
+    const graph = graphOfFamily({ id: 'a', jobs });
+    expect(graph.nodes.map(({ keys }) => keys.length)).toEqual([1, 10]);
+    expect(standsOfFamily(graph, { id: 'a', jobs }).get('a-0')?.words).toBe(
+      '6 of 10 completed, 1 failed, 2 cancelled',
+    );
+  });
+
+  it('leaves the jobs of a flow to the graph of the flow', () => {
+    const jobs = [
+      job('f', { type: 'run_flow' }),
+      child('f-a', 'f'),
+      next('f-a-next', 'f-a'),
+      next('f-hook', 'f', 'send_webhook'),
+    ];
+    expect(drawnIn({ id: 'f', jobs }).map(({ id }) => id)).toEqual(['f', 'f-hook']);
+    expect(drawnIn({ id: 'f-a', jobs })).toHaveLength(4);
+    expect([flowIn({ id: 'f', jobs }), flowIn({ id: 'f-a', jobs }), flowIn({ id: 'f-hook', jobs })]).toEqual([
+      ...['f', 'f'],
+      undefined,
+    ]);
   });
 });
 

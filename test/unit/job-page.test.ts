@@ -3,7 +3,7 @@ import { createActor, setup } from 'xstate';
 import { lanesOfFollowing, lanesOfJob } from '../../dashboard/src/job/lanes.js';
 import { stagesOf } from '../../dashboard/src/job/stages.js';
 import { joinedSteps, NO_STEPS, newSteps } from '../../dashboard/src/job/steps.js';
-import type { JobRecord } from '../../src/index.js';
+import type { FamilyJob, JobRecord } from '../../src/index.js';
 import { shownContext } from '../../src/inspect/inspection.js';
 import type { InspectionRecord } from '../../src/wire/inspection.js';
 
@@ -41,6 +41,20 @@ function record(more: Partial<JobRecord>): JobRecord {
   } as JobRecord;
 }
 
+function member(id: string, type: string): FamilyJob {
+  const state = { status: 'completed', state: 'completed' } as const;
+  return {
+    id,
+    type,
+    ...state,
+    createdAt: AT,
+    startedAt: AT,
+    finishedAt: AT,
+    parentId: 'a',
+    relation: 'follow-up',
+  };
+}
+
 describe('the waterfall of a job', () => {
   it('has the claim as a bar, from the begin of the attempt until it was stored', () => {
     const stages = stagesOf([
@@ -70,11 +84,9 @@ describe('the waterfall of a job', () => {
   });
 
   it('has a lane for each job that came of it, up to a bound, by the end of its id', () => {
-    const jobs = Array.from({ length: 50 }, (_, index) => ({
-      job: record({ id: `a-${index}`, updatedAt: AT }),
-      isWebhook: index === 1,
-      children: [],
-    }));
+    const jobs = Array.from({ length: 50 }, (_, index) =>
+      member(`a-${index}`, index === 1 ? 'send_webhook' : 'report'),
+    );
     const { lanes, hidden } = lanesOfFollowing(jobs, 'a');
     expect(lanes).toHaveLength(40);
     expect(hidden).toBe(10);

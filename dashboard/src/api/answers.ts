@@ -206,12 +206,6 @@ export interface HistoryItem {
   storedAt?: string;
 }
 
-export interface Related {
-  parent?: JobRecord;
-  followUps: JobRecord[];
-  webhooks: JobRecord[];
-}
-
 export interface BulkAnswer {
   done: string[];
   failed: { id: string; code: string; detail: string }[];

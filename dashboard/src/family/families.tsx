@@ -1,67 +1,85 @@
 import { useMemo } from 'preact/hooks';
+import {
+  drawnIn,
+  flowIn,
+  graphOfFamily,
+  type JobFamily,
+  mayHaveFamily,
+  standsOfFamily,
+} from '../../../src/jobs/family.js';
+import { type FlowGraph, graphOfFlow, standsOf } from '../../../src/jobs/flow-graph.js';
 import type { FlowStatus, JobRecord } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
-import { rowsOfChildren, rowsOfFlow } from './family.js';
+import { shared } from '../shared.js';
+import { countsOfChildren, rowsOfFamily, rowsOfFlow } from './family.js';
 import { FamilyPanel } from './family-panel.js';
-import { FlowGraph } from './flow-graph.js';
-import { FLOW, mayHaveMembers, useMembers } from './members.js';
 
 interface FamiliesProps {
+  /** The job whose page it is. */
   job: JobRecord;
-  /** The job that this one followed from, where its record is still kept. */
-  parent: JobRecord | undefined;
-  /** The jobs that belong to it. */
-  members: readonly JobRecord[];
+  /** Undefined of a job that is alone, and before it is known. */
+  family: JobFamily | undefined;
 }
 
-/** What a job is a part of, and what is a part of it. Nothing, and no request, for a job that is alone. */
-export function Families({ job, parent, members }: FamiliesProps) {
-  const above = job.awaited === undefined ? undefined : parent;
-  // Children that are shown come with theirs.
-  const isShown = above !== undefined && above.type !== FLOW && job.type !== FLOW;
+/** What a job is a part of, what is a part of it, and what came before and after. Nothing for a job that is alone. */
+export function Families({ job, family }: FamiliesProps) {
+  const here = job.id;
+  const flow = useMemo(() => family && flowIn(family), [family]);
+  // What is below must not move once it is known.
+  if (!family)
+    return mayHaveFamily(job) && !shared ? <div class="panel family-place" aria-busy="true" /> : null;
   return (
     <>
-      {above &&
-        (above.type === FLOW ? (
-          <FlowJobs root={above} here={job.id} />
-        ) : (
-          <Siblings root={above} here={job.id} />
-        ))}
-      {job.type === FLOW && <FlowJobs root={job} here={job.id} />}
-      {job.type !== FLOW && mayHaveMembers(job) && !isShown && (
-        <Children root={job} here={job.id} jobs={members} />
-      )}
+      {flow !== undefined && <FlowJobs id={flow} here={here} />}
+      <Others family={family} here={here} flow={flow} />
     </>
   );
 }
 
-function FlowJobs({ root, here }: { root: JobRecord; here: string }) {
-  const { data } = useResource<FlowStatus>(`/flows/${encodeURIComponent(root.id)}`);
+function FlowJobs({ id, here }: { id: string; here: string }) {
+  const path = `/flows/${encodeURIComponent(id)}`;
+  const { data } = useResource<FlowStatus>(path);
+  // What runs after what never changes.
+  const graph = useGraph(data && graphOfFlow(data.jobs));
   const rows = useMemo(() => data && rowsOfFlow(data), [data]);
-  if (!data || !rows) return null;
+  if (!data || !rows || !graph) return shared ? null : <div class="panel family-place" aria-busy="true" />;
   const { completed, failed, total } = data;
-  const counts = { completed, failed, of: total };
   return (
-    <FamilyPanel title="Flow" root={root} about="the whole" rows={rows} here={here} counts={counts}>
-      {total > 0 && <FlowGraph flow={data} here={here} />}
-    </FamilyPanel>
+    <FamilyPanel
+      title="Flow"
+      path={path}
+      graph={graph}
+      stands={standsOf(graph, data)}
+      rows={rows}
+      here={here}
+      counts={{ completed, failed, of: total }}
+    />
   );
 }
 
-function Siblings({ root, here }: { root: JobRecord; here: string }) {
-  return <Children root={root} here={here} jobs={useMembers(root)} />;
+/** @param flow what the flow shows by itself is left out */
+function Others({ family, here, flow }: { family: JobFamily; here: string; flow: string | undefined }) {
+  const graph = useGraph(useMemo(() => graphOfFamily(family), [family]));
+  const rows = useMemo(() => rowsOfFamily(family), [family]);
+  const drawn = useMemo(() => drawnIn(family), [family]);
+  const isInFlow = flow !== undefined && flow !== here;
+  if (!graph || drawn.length < (isInFlow ? 3 : 2)) return null;
+  return (
+    <FamilyPanel
+      title="Family"
+      path={`/jobs/${encodeURIComponent(family.id)}/family`}
+      graph={graph}
+      stands={standsOfFamily(graph, family)}
+      rows={rows}
+      here={here}
+      counts={countsOfChildren(drawn)}
+      isCut={family.isCut === true}
+    />
+  );
 }
 
-function Children({ root, here, jobs }: { root: JobRecord; here: string; jobs: readonly JobRecord[] }) {
-  const rows = useMemo(() => rowsOfChildren(root, jobs), [root.id, jobs]);
-  if (rows.length === 0) return null;
-  const children = rows.filter(({ depth }) => depth === 1);
-  const counts = {
-    completed: children.filter(({ state }) => state === 'completed').length,
-    failed: children.filter(({ error }) => error).length,
-    of: children.length,
-  };
-  return (
-    <FamilyPanel title="Children" root={root} about="the parent" rows={rows} here={here} counts={counts} />
-  );
+/** The same object as long as it is the same graph: most answers change where jobs are alone. */
+function useGraph(graph: FlowGraph | undefined): FlowGraph | undefined {
+  const shape = graph && JSON.stringify(graph);
+  return useMemo(() => graph, [shape]);
 }

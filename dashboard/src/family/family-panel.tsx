@@ -1,11 +1,12 @@
-import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import type { FlowGraph, FlowNode, NodeStand } from '../../../src/jobs/flow-graph.js';
 import { isState, statusOf } from '../../../src/jobs/vocabulary.js';
-import type { JobRecord } from '../api/answers.js';
 import { Link } from '../router.js';
 import { formatCount, spoken } from '../ui/format.js';
 import { Panel } from '../ui/page.js';
 import { StatusBadge } from '../ui/status.js';
-import type { FamilyRow } from './family.js';
+import { type FamilyRow, pathOfJob } from './family.js';
+import { JobGraph } from './job-graph.js';
 
 /** Rows in the page; more would make each change slower. */
 const SHOWN = 100;
@@ -14,54 +15,71 @@ const MOST_OPEN = 12;
 
 interface FamilyPanelProps {
   title: string;
-  root: JobRecord;
-  /** What the first row is to the others. */
-  about: string;
+  /** Where the API has them; their drawing is below it. */
+  path: string;
+  graph: FlowGraph;
+  stands: ReadonlyMap<string, NodeStand>;
   rows: readonly FamilyRow[];
   /** The job whose page it is. */
   here: string;
-  counts: { completed: number; failed: number; of: number };
-  /** What stands above the rows. */
-  children?: ComponentChildren;
+  /** Absent where none of them is a part of another one. */
+  counts: { completed: number; failed: number; of: number } | undefined;
+  /** There are more than are known. */
+  isCut?: boolean;
 }
 
-/** Jobs that belong together, with where each stands and a link to it. */
-export function FamilyPanel({ title, root, about, rows, here, counts, children }: FamilyPanelProps) {
-  const shown = rows.filter(({ id }, place) => place < SHOWN || id === here);
-  const hidden = rows.length - shown.length;
-  const list = (
-    <ul class="family">
-      <Row
-        row={{ id: root.id, name: root.id, type: root.type, state: root.state, depth: 0, about }}
-        isHere={root.id === here}
-      />
-      {shown.map((row) => (
-        <Row key={row.id} row={row} isHere={row.id === here} />
-      ))}
-      {hidden > 0 && (
-        <li class="quiet">
-          and {formatCount(hidden)} more:{' '}
-          <Link to={`/jobs?${new URLSearchParams({ id: `${root.id}-` })}`}>find them among the jobs</Link>
-        </li>
-      )}
-    </ul>
-  );
+/** Jobs that belong together, with where each stands and a link to it: as a graph, and as rows below. */
+export function FamilyPanel({ title, path, graph, stands, rows, here, counts, isCut }: FamilyPanelProps) {
+  /** The box of many whose jobs alone are listed. */
+  const [chosen, setChosen] = useState<FlowNode | undefined>(undefined);
+  const [isOpen, setOpen] = useState(false);
+  const keys = new Set(chosen?.keys);
+  const listed = chosen ? rows.filter(({ key }) => keys.has(key)) : rows;
+  const choose = (node: FlowNode) => {
+    setChosen(node);
+    setOpen(true);
+  };
+  const isFolded = rows.length > MOST_OPEN;
+  const list = <Rows rows={listed} here={here} />;
   return (
-    <Panel title={title} actions={<Progress {...counts} />}>
-      {children}
-      {children && rows.length > MOST_OPEN ? (
-        <details>
-          <summary>All {formatCount(rows.length)} jobs</summary>
-          {list}
+    <Panel title={title} actions={counts && <Progress {...counts} />}>
+      <JobGraph path={path} graph={graph} stands={stands} rows={rows} here={here} onMany={choose} />
+      {isFolded ? (
+        <details open={isOpen} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+          <summary>
+            {chosen
+              ? `${formatCount(listed.length)} jobs like ${chosen.id}`
+              : `All ${formatCount(rows.length)} jobs`}
+          </summary>
+          {chosen && (
+            <button type="button" class="link" onClick={() => setChosen(undefined)}>
+              Show all {formatCount(rows.length)}
+            </button>
+          )}
+          {isOpen && list}
         </details>
       ) : (
         list
       )}
+      {isCut && <p class="quiet">There are more: find them among the jobs.</p>}
     </Panel>
   );
 }
 
-function Progress({ completed, failed, of }: FamilyPanelProps['counts']) {
+function Rows({ rows, here }: { rows: readonly FamilyRow[]; here: string }) {
+  const shown = rows.filter(({ id }, place) => place < SHOWN || id === here);
+  const hidden = rows.length - shown.length;
+  return (
+    <ul class="family">
+      {shown.map((row) => (
+        <Row key={row.id} row={row} isHere={row.id === here} />
+      ))}
+      {hidden > 0 && <li class="quiet">and {formatCount(hidden)} more</li>}
+    </ul>
+  );
+}
+
+function Progress({ completed, failed, of }: NonNullable<FamilyPanelProps['counts']>) {
   const part = (count: number) => ({ width: `${(100 * count) / Math.max(of, 1)}%` });
   return (
     <div class="family-progress">
@@ -78,12 +96,10 @@ function Progress({ completed, failed, of }: FamilyPanelProps['counts']) {
 }
 
 function Row({ row, isHere }: { row: FamilyRow; isHere: boolean }) {
-  const { id, name, type, state, depth, about, error } = row;
+  const { key, type, state, depth, about, error } = row;
   return (
     <li style={{ '--depth': depth }} aria-current={isHere ? 'true' : undefined}>
-      <span class="id">
-        {isHere || !isState(state) ? name : <Link to={`/jobs/${encodeURIComponent(id)}`}>{name}</Link>}
-      </span>
+      <span class="id">{isHere || !isState(state) ? key : <Link to={pathOfJob(row)}>{key}</Link>}</span>
       <span class="quiet">{[type, isHere && 'this job', about].filter(Boolean).join(' · ')}</span>
       <span class="end">
         {isState(state) ? (

@@ -1,8 +1,8 @@
 /** The life of a job as bars over one time axis, in lanes: what it was doing, its machines, and the jobs that followed. */
+import type { FamilyJob } from '../../../src/jobs/family.js';
 import { statusOf } from '../../../src/jobs/vocabulary.js';
-import type { JobRecord } from '../api/answers.js';
+import { pathOfJob } from '../family/family.js';
 import { spoken } from '../ui/format.js';
-import { type Descendant, flat } from './descendants.js';
 import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
 
@@ -165,18 +165,14 @@ function laneOf(lanes: Map<string, Lane>, machine: string, state: string): Lane 
 
 /** One lane for each job that belongs to a job or followed from it, and each webhook; and how many have none. */
 export function lanesOfFollowing(
-  descendants: readonly Descendant[],
+  descendants: readonly FamilyJob[],
   root: string,
 ): { lanes: Lane[]; hidden: number } {
-  const all = flat(descendants);
-  const shown = all.slice(0, MAX_FOLLOWING);
-  return {
-    lanes: shown.map(({ job, isWebhook }) => laneOfJob(job, isWebhook ? '/webhooks' : '/jobs', root)),
-    hidden: all.length - shown.length,
-  };
+  const shown = descendants.slice(0, MAX_FOLLOWING);
+  return { lanes: shown.map((job) => laneOfJob(job, root)), hidden: descendants.length - shown.length };
 }
 
-function laneOfJob(job: JobRecord, base: string, root: string): Lane {
+function laneOfJob(job: FamilyJob, root: string): Lane {
   const { id, type, createdAt, startedAt, finishedAt, state, error } = job;
   const status = statusOf(state);
   const [created, started] = [Date.parse(createdAt), Date.parse(startedAt ?? finishedAt ?? '')];
@@ -199,7 +195,7 @@ function laneOfJob(job: JobRecord, base: string, root: string): Lane {
   const bars = Number.isNaN(started) ? [wait] : [wait, run];
   // Most ids begin like that of the job that they came of.
   const name = id.startsWith(`${root}-`) ? id.slice(root.length + 1) : id;
-  return { key: id, name, about: id, to: `${base}/${encodeURIComponent(id)}`, bars };
+  return { key: id, name, about: id, to: pathOfJob(job), bars };
 }
 
 function bounded(lane: Lane): Lane {

@@ -1,10 +1,10 @@
 import { useMemo, useState } from 'preact/hooks';
+import type { FamilyJob } from '../../../src/jobs/family.js';
 import { Link } from '../router.js';
 import { shared } from '../shared.js';
 import { useStore } from '../store.js';
 import { clock } from '../ui/clock.js';
 import { formatClock, formatCount, formatDuration } from '../ui/format.js';
-import type { Descendant } from './descendants.js';
 import { type Bar, type Lane, lanesOfFollowing, lanesOfJob, type Span, spanOf } from './lanes.js';
 import type { Stage } from './stages.js';
 import type { ToldStep } from './steps.js';
@@ -14,7 +14,7 @@ interface WaterfallProps {
   steps: readonly ToldStep[];
   /** The job whose page it is, and what belongs to it or followed from it. */
   root: string;
-  descendants: readonly Descendant[];
+  descendants: readonly FamilyJob[];
   /** The time of the moment that the page shows. */
   at: string | undefined;
   /** Shows the moment at a time on the charts. */

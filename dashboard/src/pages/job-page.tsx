@@ -1,16 +1,14 @@
 import { useMemo } from 'preact/hooks';
-import type { JobRecord, Related } from '../api/answers.js';
-import { useResource } from '../api/use-resource.js';
+import { FLOW } from '../../../src/jobs/family.js';
+import type { JobRecord } from '../api/answers.js';
 import { Families } from '../family/families.js';
-import { FLOW, useMembers } from '../family/members.js';
+import { useDescendants, useFamily } from '../family/use-family.js';
 import { JobActions } from '../job/actions.js';
 import { Attempts } from '../job/attempts.js';
 import { Crumbs } from '../job/crumbs.js';
 import { JobFacts } from '../job/facts.js';
 import { Inside } from '../job/inside.js';
 import { type JobFeed, useJobFeed } from '../job/job-feed.js';
-import { useLineage } from '../job/lineage.js';
-import { LineagePanel } from '../job/lineage-panel.js';
 import { momentsOf, momentWords, placeOfTime } from '../job/moments.js';
 import { OwnCharts } from '../job/own-charts.js';
 import { ReplayBar, useReplay } from '../job/replay.js';
@@ -83,13 +81,11 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
   const stages = useStages(job, history);
   const moments = useMemo(() => momentsOf(stages, steps), [stages, steps]);
   const replay = useReplay(moments);
-  const { data: related } = useResource<Related>(`/jobs/${encodeURIComponent(job.id)}/related`);
-  const members = useMembers(job);
-  const lineage = useLineage(related, members);
-  const followed = useMemo(() => [...lineage.members, ...lineage.descendants], [lineage]);
+  const family = useFamily(job);
+  const followed = useDescendants(family, job.id);
   // What a flow is stands in its graph, and not in how its own runs went.
   const isFlow = job.type === FLOW;
-  const families = <Families job={job} parent={related?.parent} members={members} />;
+  const families = <Families job={job} family={family} />;
   const moment = moments[replay.index];
   const shown = { stage: moment?.stage ?? stages.length - 1, step: moment?.step ?? steps.length - 1 };
   const record = replay.isNow ? job : (stages[shown.stage]?.record ?? job);
@@ -111,7 +107,6 @@ function Life({ job, feed: { history, steps, dropped } }: { job: JobRecord; feed
       />
       <WaitsPanel job={job} />
       {!isFlow && families}
-      <LineagePanel job={job} lineage={lineage} />
       <ReportPanels key={job.redrives ?? 0} job={job} />
       <CostPanel job={job} />
       <div class="grid two">
