@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { useStore } from '../store.js';
 import { colours } from '../ui/theme.js';
+import { colourOf } from './colour-of.js';
 
 export interface Line {
   label: string;
@@ -72,16 +73,6 @@ export function LineChart({ title, lines, data, format, spanS, least }: LineChar
 function windowOf(min: number | null, max: number | null, spanS: number): [number, number] {
   const end = max ?? Date.now() / 1_000;
   return [end - Math.min(spanS, Math.max(LEAST_SPAN_S, end - (min ?? end))), end];
-}
-
-/** A canvas knows no CSS variables, so each colour is asked of an element that has it. */
-function colourOf(near: HTMLElement, className: string): string {
-  const probe = document.createElement('span');
-  probe.className = className;
-  near.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 function options(

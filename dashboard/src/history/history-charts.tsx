@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { StatsHistory } from '../../../src/jobs/stats-history.js';
+import { colourOf } from '../charts/colour-of.js';
 import { formatCount } from '../ui/format.js';
 import {
   BACKLOG,
@@ -15,7 +16,7 @@ import {
   TIME_STEPS_MS,
   WAITS,
 } from './series.js';
-import { clockText, colourOf, TimePlot } from './time-plot.js';
+import { clockText, TimePlot } from './time-plot.js';
 
 interface ChartsProps {
   history: StatsHistory;

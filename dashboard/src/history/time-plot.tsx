@@ -1,6 +1,7 @@
 import type { TargetedKeyboardEvent } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import { colourOf } from '../charts/colour-of.js';
 import { useStore } from '../store.js';
 import { colours } from '../ui/theme.js';
 
@@ -38,13 +39,18 @@ export function TimePlot(props: TimePlotProps) {
   const revision = useStore(colours);
   useEffect(() => {
     const element = box.current as HTMLDivElement;
-    const made = new uPlot(wholeOptions(element, latest), latest.current.data, element);
-    plot.current = made;
-    const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
-    resize.observe(element);
+    let resize: ResizeObserver | undefined;
+    // Each chart in a task of its own: all of a page together would keep its reader waiting.
+    const timer = setTimeout(() => {
+      const made = new uPlot(wholeOptions(element, latest), latest.current.data, element);
+      plot.current = made;
+      resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
+      resize.observe(element);
+    });
     return () => {
-      resize.disconnect();
-      made.destroy();
+      clearTimeout(timer);
+      resize?.disconnect();
+      plot.current?.destroy();
       plot.current = undefined;
     };
   }, [revision, drawn]);
@@ -105,16 +111,6 @@ function useKeys(latest: { current: TimePlotProps }, plot: { current: uPlot | un
     event.stopPropagation();
   };
   return { at: place?.at, onKey, end: () => place && point(undefined) };
-}
-
-/** A canvas knows no CSS variables, so each colour is asked of an element that has it. */
-export function colourOf(near: HTMLElement, className: string): string {
-  const probe = document.createElement('span');
-  probe.className = className;
-  near.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 function wholeOptions(element: HTMLElement, latest: { current: TimePlotProps }): uPlot.Options {

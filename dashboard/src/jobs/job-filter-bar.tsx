@@ -113,6 +113,7 @@ function Choice({ label, name, options, place }: ChoiceProps) {
     <label>
       {label}
       <select
+        name={name}
         value={place.query.get(name) ?? ''}
         onChange={({ currentTarget: { value } }) =>
           navigate(withFilter(place, { [name]: value }), { replace: true })

@@ -3,6 +3,7 @@ import type { JobPage } from '../api/answers.js';
 import { queryOf } from '../api/client.js';
 import { type PathResource, useResource } from '../api/use-resource.js';
 import { navigate, type Place, withQuery } from '../router.js';
+import { useFilledPages } from './filled-page.js';
 import type { JobFilter } from './job-actions.js';
 import { sinceOf } from './time-range.js';
 
@@ -84,7 +85,8 @@ export function useJobList(
   const path = `/jobs${queryOf({ ...query, order: orderIn(place.query), limit: PAGE_SIZE, cursor })}`;
   const isFirst = cursor === undefined;
   // What is new stands on the first page, so that others need not look for it.
-  const list = useResource<JobPage>(path, { isLive: isLive && (isFirst || !isHeld) });
+  const answers = useResource<JobPage>(path, { isLive: isLive && (isFirst || !isHeld) });
+  const list = useFilledPages(answers, path, PAGE_SIZE, withCursor);
   const held = useHeld(list, path, isHeld, orderIn(place.query));
   const { page, isSearching, reloadFurther } = useFurther(held.data, path);
   const data = page ?? held.data;
@@ -123,10 +125,11 @@ function useFurther(
   };
 }
 
-function withCursor(path: string, cursor: string): string {
+function withCursor(path: string, cursor: string, limit = PAGE_SIZE): string {
   const [base = '', query = ''] = path.split('?');
   const params = new URLSearchParams(query);
   params.set('cursor', cursor);
+  params.set('limit', String(limit));
   return `${base}?${params}`;
 }
 

@@ -10,6 +10,8 @@ import { serverNow } from '../ui/clock.js';
 import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
 
+/** Of all charts and tables, in a wide window. */
+const HEIGHT_PX = 1_060;
 /** As often as a server counts. */
 const EVERY_MS = 10_000;
 const SHOWN_RANGES = ['1h', '6h', '24h'] as const;
@@ -29,7 +31,7 @@ export function HistoryPage() {
   };
   return (
     <Page title="History" actions={<Ranges place={place} isZoomed={isZoomed} />}>
-      <Loaded of={history}>
+      <Loaded of={history} height={HEIGHT_PX}>
         {(known) => (
           <>
             <About history={known} slice={slice} left={left} place={place} />

@@ -17,6 +17,9 @@ import { BrokerPanels } from './broker-panels.js';
 const RatesChart = lazy(async () => (await import('../charts/fleet-charts.js')).RatesChart);
 const WaitChart = lazy(async () => (await import('../charts/fleet-charts.js')).WaitChart);
 
+/** Of tiles, charts and tables, in a wide window. */
+const HEIGHT_PX = 660;
+
 /** Since when the oldest job waits: of types that some worker handles, and of the others. */
 type Oldest = Pick<Tick, 'oldestPendingAt' | 'oldestUnhandledAt'>;
 
@@ -27,7 +30,10 @@ export function OverviewPage() {
   const oldest: Oldest | undefined = tick ?? first.data;
   return (
     <Page title="Overview" actions={<PauseButton types={Object.keys(stats?.byType ?? {})} />}>
-      <Loaded of={{ ...first, data: stats, at: tick?.statsAt ? Date.parse(tick.statsAt) : first.at }}>
+      <Loaded
+        of={{ ...first, data: stats, at: tick?.statsAt ? Date.parse(tick.statsAt) : first.at }}
+        height={HEIGHT_PX}
+      >
         {(now) => (
           <>
             <Unhandled types={now.unhandledTypes} />

@@ -59,11 +59,14 @@ interface LoadedProps<T> {
   of: Resource<T>;
   /** What the page cannot find when the server answers 404. */
   missing?: ComponentChildren;
+  /** About how high it is going to be, in pixels: what is below it keeps its place. */
+  height?: number;
   children(data: T): ComponentChildren;
 }
 
 /** Shows what was loaded, with its age where it may be old, that it is loading, or why it could not be. */
-export function Loaded<T>({ of: { data, at, error, isLoading, reload }, missing, children }: LoadedProps<T>) {
+export function Loaded<T>({ of, missing, height, children }: LoadedProps<T>) {
+  const { data, at, error, isLoading, reload } = of;
   const lost = useStore(outage);
   if (error instanceof ApiError && error.status === 404 && missing) return <>{missing}</>;
   if (data === undefined && error !== undefined) {
@@ -80,7 +83,7 @@ export function Loaded<T>({ of: { data, at, error, isLoading, reload }, missing,
   }
   if (data === undefined) {
     return (
-      <div class="loading" aria-busy="true">
+      <div class="loading" aria-busy="true" style={height ? { minHeight: `${height}px` } : undefined}>
         {isLoading ? 'Loading …' : ''}
       </div>
     );
@@ -97,13 +100,15 @@ export function Loaded<T>({ of: { data, at, error, isLoading, reload }, missing,
 function Age({ atMs }: { atMs: number | undefined }) {
   return (
     <p class="age" role="note">
-      {atMs === undefined ? (
-        'This may be old.'
-      ) : (
-        <>
-          As it was <Time at={new Date(atMs).toISOString()} />.
-        </>
-      )}
+      <span>
+        {atMs === undefined ? (
+          'This may be old.'
+        ) : (
+          <>
+            As it was <Time at={new Date(atMs).toISOString()} />.
+          </>
+        )}
+      </span>
     </p>
   );
 }
