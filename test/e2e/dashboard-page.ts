@@ -136,23 +136,39 @@ export class DashboardPage implements AsyncDisposable {
     return this.page.$eval(selector, (element) => (element as HTMLElement).innerText);
   }
 
-  /** Rules of WCAG that the page breaks in a way that shuts somebody out. */
-  async violations(rules?: string[]): Promise<string[]> {
+  /** Rules of WCAG that the page, or a part of it, breaks in a way that shuts somebody out. */
+  async violations(rules?: string[], within?: string): Promise<string[]> {
     if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(axe.source);
-    const found = await this.page.evaluate(async (runOnly) => {
-      const { axe } = window as unknown as { axe: typeof import('axe-core') };
-      const { violations } = await axe.run(document, {
-        preload: false,
-        resultTypes: ['violations'],
-        ...(runOnly && { runOnly }),
-      });
-      return violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .flatMap(({ id, nodes }) =>
-          nodes.slice(0, 5).map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-        );
-    }, rules);
+    const found = await this.page.evaluate(
+      async (runOnly, part) => {
+        const { axe } = window as unknown as { axe: typeof import('axe-core') };
+        const { violations } = await axe.run((part && document.querySelector(part)) || document, {
+          preload: false,
+          resultTypes: ['violations'],
+          ...(runOnly && { runOnly }),
+        });
+        return violations
+          .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          .flatMap(({ id, nodes }) =>
+            nodes.slice(0, 5).map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+          );
+      },
+      rules,
+      within,
+    );
     return found;
+  }
+
+  /** What can be clicked and not be reached by key: its cursor says so, and nothing in or around it takes the focus. */
+  unreachable(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const focusable = 'a[href], button, input, select, textarea, summary, label, [tabindex]';
+      return [...document.querySelectorAll('main *')]
+        .filter((each) => getComputedStyle(each).cursor === 'pointer' && each.getClientRects().length > 0)
+        .filter(({ parentElement }) => !parentElement || getComputedStyle(parentElement).cursor !== 'pointer')
+        .filter((each) => !each.closest(focusable) && !each.querySelector(focusable))
+        .map((each) => each.outerHTML.slice(0, 200));
+    });
   }
 
   /** How many pixels the page is wider than the window. */

@@ -1,5 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startHttpServer } from '../../src/http/index.js';
+import { clickThrough } from './click-through.js';
 import { DashboardPage } from './dashboard-page.js';
 import { eventually, type LiveSystem, order, startLiveSystem } from './live-system.js';
 
@@ -81,6 +83,7 @@ it.each(PAGES)(
       // Another theme has the same page in other colours.
       expect(await tab.violations(theme === 'dark' ? ['color-contrast'] : undefined)).toEqual([]);
     }
+    expect(await tab.unreachable()).toEqual([]);
     await tab.resize(1024);
     expect(await tab.cutOff()).toEqual([]);
     await tab.resize(360);
@@ -88,6 +91,43 @@ it.each(PAGES)(
   },
   90_000,
 );
+
+describe('the buttons of all pages', () => {
+  it('open dialogs that shut nobody out and close by key, and change nothing until they are told to', async () => {
+    await using tab = await DashboardPage.open(system.http.url, '/', { expectedStatuses: [403] });
+    const asked = new Set<string>();
+    const dialogs = new Set<string>();
+    for (const [name, path, ready] of PAGES) {
+      const seen = await clickThrough(tab, async () => {
+        await tab.goto(path);
+        await tab.see(ready);
+      });
+      expect.soft(seen.faults, name).toEqual([]);
+      for (const each of seen.asked) asked.add(each);
+      for (const each of seen.dialogs) dialogs.add(each);
+    }
+    // They were found, and clicked.
+    expect(dialogs.size).toBeGreaterThan(8);
+    expect(asked.size).toBeGreaterThan(3);
+  }, 180_000);
+
+  it('change nothing for an observer, who is offered no dialog that would', async () => {
+    const token = { token: 'only-looks', role: 'observer' } as const;
+    const options = { port: 0, tokens: [token], closeTimeoutMs: 100 };
+    await using http = await startHttpServer(system.fleet.queue, options);
+    await using tab = await DashboardPage.open(http.url, '/', { expectedStatuses: [401, 403] });
+    await tab.type('input[name=token]', token.token);
+    await tab.press('Enter');
+    await tab.see('#menu a');
+    for (const [name, path, ready] of PAGES) {
+      const { asked, dialogs } = await clickThrough(tab, async () => {
+        await tab.goto(path);
+        await tab.see(`${ready}, .empty`);
+      });
+      expect.soft({ asked, dialogs }, name).toEqual({ asked: [], dialogs: [] });
+    }
+  }, 120_000);
+});
 
 it('endpoints are added, tested and rotated, with a secret that is shown once', async () => {
   const { queue } = system.fleet;

@@ -132,6 +132,19 @@ export async function startScenes(): Promise<LiveSystem> {
           throw new Error('the address of the customer is missing');
         },
         sleepy: () => snooze(3_600_000),
+        release_album: async (job) =>
+          job.children(
+            [
+              ...Array.from({ length: 9 }, (_, n) => ({
+                ...{ type: 'fetch_part', payload: { track: n } },
+                key: `track_${n}`,
+              })),
+              { type: 'merge_parts', payload: {}, key: 'master' },
+              { type: 'broken', payload: {}, maxAttempts: 1, key: 'lyrics' },
+              { type: 'greet', payload: {}, key: 'cover' },
+            ],
+            { onFailure: 'continue' },
+          ),
       },
     },
   );
@@ -189,10 +202,12 @@ export async function startScenes(): Promise<LiveSystem> {
   await webhookEndpoints.add({ id: 'billing', url: 'https://example.com/hooks', events: ['bench.none'] });
   await queue.addJob('transcribe', { file: 'a.wav' }, 'low', { id: 'nobody-1' });
   await queue.addJob('sleepy', {}, 'normal', { id: 'sleepy-1' });
+  await queue.addJob('release_album', {}, 'normal', { id: 'album-1' });
   await system.fleet.waitForJob('invoice-9', 'completed');
   await system.fleet.waitForJob('order-1-monitor', 'completed');
   await receiver.waitFor(() => true);
   await system.fleet.waitForJob('report-7-merge', 'running');
+  await system.fleet.waitForJob('album-1-master', 'running');
   await fetch(`${system.http.url}/api/v1/pauses/resume`, { method: 'POST' });
   return system;
 }

@@ -29,6 +29,7 @@ const SCENES: readonly [name: string, path: string, ready: string][] = [
   ['failed', '/jobs/video-3', '.drawing .state.lit'],
   ['retried', '/jobs/invoice-9', '.attempts li:nth-child(2)'],
   ['flow', '/jobs/report-7', '.drawing .job'],
+  ['family', '/jobs/album-1', '.drawing .job'],
   ['hibernating', '/jobs/approval-1', '.waits'],
   ['jobs', '/jobs', '.data.jobs tbody tr'],
   ['history', '/history', '.plot.tall canvas'],
