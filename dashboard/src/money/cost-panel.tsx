@@ -1,6 +1,6 @@
+import { FLOW } from '../../../src/jobs/family.js';
 import type { JobCost, JobRecord } from '../api/answers.js';
 import { useResource } from '../api/use-resource.js';
-import { FLOW } from '../family/members.js';
 import { shared } from '../shared.js';
 import { Panel } from '../ui/page.js';
 import { Amount } from './amount.js';
