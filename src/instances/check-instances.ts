@@ -37,6 +37,8 @@ export interface JudgedInstance {
   /** ISO time since when it is there, as far as is known. */
   since: string;
   why: string;
+  /** The create job that rented it. Absent where no record knows the instance. */
+  owner?: JobRecord;
   /** Adds the job that deletes it, or revives the one that gave up; gives its id. Absent where no record knows the instance. */
   remove?: () => Promise<string>;
 }
@@ -187,7 +189,7 @@ export class InstanceCheck implements ResourceCheck {
     const verdict = await judge(this.#broker, instance, owner, isIt);
     if (!verdict || (await isBeingDeleted(this.#broker, instance, verdict.deletes, isIt))) return undefined;
     const remove = () => deleteOrphan(this.#broker, instance, owner);
-    return { instance, since, why: `${name}: ${verdict.why}`, remove };
+    return { instance, since, why: `${name}: ${verdict.why}`, owner, remove };
   }
 }
 

@@ -145,12 +145,15 @@ interface Known {
 }
 
 function orphanOf(
-  { instance: { id, name, status }, why, since, remove }: JudgedInstance,
+  { instance: { id, name, status }, why, since, owner, remove }: JudgedInstance,
   { instance, entry, now }: Known,
 ): Orphan {
   const isStopped = status === 'stopped' || status === 'preempted';
   const shownPrice = isStopped ? 0 : instance?.pricePerHour;
-  const pricePerHour = shownPrice ?? entry?.changes.at(-1)?.pricePerHour ?? null;
+  // A create that failed may have made no entry; its record says at which price it was sent.
+  const { pricePerHour: sent } = (owner?.checkpoint ?? {}) as { pricePerHour?: unknown };
+  const asked = Number.isSafeInteger(sent) ? (sent as number) : null;
+  const pricePerHour = shownPrice ?? entry?.changes.at(-1)?.pricePerHour ?? asked;
   const ageMs = Math.max(0, now - Date.parse(since));
   const sinceThen = pricePerHour === null ? null : costOfTime(pricePerHour, ageMs);
   return {

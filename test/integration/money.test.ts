@@ -125,6 +125,10 @@ describe('orphans', () => {
         [unknown, false],
       ].sort(),
     );
+    expect(report.orphans.find(({ deletable }) => deletable)).toMatchObject({
+      ...{ pricePerHour: 18_000, cost: expect.any(Number) },
+    });
+    expect(report.ratePerHour).toBe(18_000);
     const args = ['instances', 'orphans', '--grace', '0s', '--json'];
     const listed = await cli(args, { env: env() });
     expect(listed.code).toBe(1);

@@ -62,7 +62,7 @@ function Row({ instance }: { instance: RentedInstance }) {
         <span class={`badge ${LOOKS[status]}`}>{status}</span>
       </td>
       <td data-label="account">
-        {provider} <span class="quiet">{account}</span>
+        {provider} <div class="quiet url">{account}</div>
       </td>
       <td data-label="rented">
         <Time at={rentedAt} />
