@@ -83,7 +83,10 @@ export async function startLiveSystem(
     },
     ...fleetOptions,
   });
-  const http = await startHttpServer(fleet.queue, { port: 0, tokens: [], closeTimeoutMs: 100, ...options });
+  const http = await startHttpServer(fleet.queue, {
+    ...{ port: 0, tokens: [], closeTimeoutMs: 100, provider: fleet.provider },
+    ...options,
+  });
   return {
     fleet,
     http,
