@@ -149,7 +149,7 @@ declare const FINDINGS: {
     readonly messages_held: {
         readonly severity: 'warning';
         readonly explanation: 'Many messages of ended jobs stay behind one that a worker has had for long, or that each worker hands back.';
-        readonly fix: null;
+        readonly fix: 'removes the messages of the ended jobs; the one that holds them stays';
     };
     readonly message_left_over: {
         readonly severity: 'warning';

@@ -5,7 +5,7 @@
  *     npx tsx examples/embedded-service.ts            # runs a few jobs, then ends
  *     npx tsx examples/embedded-service.ts --serve    # runs until SIGTERM or SIGINT
  *
- * It connects to NATS_URL, or starts a server of its own when that is not set.
+ * It connects to NATS_URL, or starts a server of its own when that is not set. Outside of this repository: npm install pino
  */
 import { once } from 'node:events';
 import { type JobContext, JobQueueService, JobWorkerService, NonRetryableError, snooze } from 'jetfleet';

@@ -1,7 +1,7 @@
 /**
  * The HTTP API inside an app of one's own: here a plain `node:http` server, which has a route besides.
  *
- * Needs a nats-server at NATS_URL. With `--serve` it goes on until Ctrl-C.
+ * Needs a nats-server at NATS_URL. With `--serve` it goes on until Ctrl-C. Outside of this repository: npm install @hono/node-server
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

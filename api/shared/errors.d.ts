@@ -64,6 +64,7 @@ declare const ERROR_CODES: {
     readonly JETFLEET_PUBLISH_REFUSED: 'The broker refused the message.';
     readonly JETFLEET_MESSAGE_TOO_LARGE: 'The message is over a size limit of the broker.';
     readonly JETFLEET_PUBLISH_TIMEOUT: 'The broker did not confirm the message in time.';
+    readonly JETFLEET_READ_TIMEOUT: 'The broker did not answer a read in time.';
     readonly JETFLEET_NATS_SERVER_NOT_FOUND: 'No nats-server binary could be found or fetched.';
     readonly JETFLEET_NATS_SERVER_FAILED: 'The embedded nats-server did not start.';
     readonly JETFLEET_PROVIDER_CAPACITY: 'The provider has no capacity for what was asked.';

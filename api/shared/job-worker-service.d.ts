@@ -544,7 +544,7 @@ declare class Topology {
     inspect(types?: readonly string[]): Promise<TopologyReport>;
     /** As {@link ensure}, of streams that are made when they are first used; without `creates`, as {@link inspect}. */
     extra(kinds: readonly ExtraKind[], creates: boolean): Promise<TopologyReport>;
-    hasExtra(kind: ExtraKind): Promise<boolean>;
+    hasStream(kind: StreamKind | ExtraKind): Promise<boolean>;
     /** Creates the consumer by which one worker hears of the first jobs of some types. */
     addFirstJobsConsumer(name: string, types: readonly string[]): Promise<void>;
     /** Creates a consumer where it is missing. */

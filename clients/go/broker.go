@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,8 @@ const (
 	defaultConfirmTimeout = 5 * time.Second
 	retryPause            = time.Second
 	readTries             = 3
-	clockEvery            = time.Minute
+	checkEvery            = 10 * time.Second
+	checksPerClock        = 6
 
 	wrongLastSequence      = 10071
 	wrongLastSubject       = 10164
@@ -82,7 +84,7 @@ func (b *broker) ask(ctx context.Context, api string, request, answer any) error
 	defer cancel()
 	msg, err := b.nc.RequestWithContext(limited, "$JS.API."+api, body)
 	if err != nil {
-		return err
+		return b.refusedOr(err, "$JS.API."+api)
 	}
 	failed := struct {
 		Error *apiError `json:"error"`
@@ -140,6 +142,7 @@ type storedMessage struct {
 	Subject string    `json:"subject"`
 	Seq     uint64    `json:"seq"`
 	Data    []byte    `json:"data"`
+	Headers []byte    `json:"hdrs"`
 	Time    time.Time `json:"time"`
 }
 
@@ -177,6 +180,16 @@ func (b *broker) isStored(ctx context.Context, seq uint64) (bool, error) {
 		return false, err
 	}
 	return msg.Header.Get("Nats-Sequence") != "", nil
+}
+
+// findHeaders notes whether a message has headers that the client could not read. The client only says that there was such a message.
+func (b *broker) findHeaders(ctx context.Context, d *delivery) error {
+	if d.msg.Header != nil || !errors.Is(b.nc.LastError(), nats.ErrBadHeaderMsg) {
+		return nil
+	}
+	stored, err := b.message(ctx, "jobs", map[string]uint64{"seq": d.seq})
+	d.unreadable = stored != nil && len(stored.Headers) > 0
+	return err
 }
 
 // lastEvent is the last event of a job, and its record, which is nil where the last event is none.
@@ -252,7 +265,7 @@ func (b *broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	sent := &nats.Msg{Subject: msg.Subject, Header: msg.Header, Data: msg.Data}
 	reply, err := b.nc.RequestMsgWithContext(limited, sent)
 	if err != nil {
-		return 0, err
+		return 0, b.refusedOr(err, msg.Subject)
 	}
 	var answer struct {
 		Seq   uint64    `json:"seq"`
@@ -267,13 +280,35 @@ func (b *broker) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	return answer.Seq, nil
 }
 
+// refusedOr tells a call that the server refuses this user from one that is not answered: it says so beside the call.
+func (b *broker) refusedOr(err error, subject string) error {
+	last := b.nc.LastError()
+	if last == nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	inbox := b.nc.Opts.InboxPrefix
+	if inbox == "" {
+		inbox = strings.TrimSuffix(nats.InboxPrefix, ".")
+	}
+	text := strings.ToLower(last.Error())
+	switch {
+	case strings.Contains(text, strings.ToLower(`publish to "`+subject+`"`)):
+		return invalid("JETFLEET_BROKER_FORBIDDEN", "the user may not publish to %s; see docs/security.md: %w", subject, last)
+	case strings.Contains(text, strings.ToLower(`subscription to "`+inbox+`.`)):
+		const hint = "the user may not receive answers on %s; the role `worker` needs nats.CustomInboxPrefix(\"_INBOX_worker\"): %w"
+		return invalid("JETFLEET_BROKER_FORBIDDEN", hint, inbox, last)
+	}
+	return err
+}
+
 // mayPass says whether a later try may do better.
 func (b *broker) mayPass(err error) bool {
 	var refused *apiError
 	if errors.As(err, &refused) {
 		return refused.Code >= 500
 	}
-	if b.nc.IsClosed() || errors.Is(err, nats.ErrMaxPayload) {
+	var coded *Error
+	if b.nc.IsClosed() || errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &coded) {
 		return false
 	}
 	return true

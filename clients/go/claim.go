@@ -18,6 +18,9 @@ type claimedJob struct {
 
 // claim takes a delivery up to where its job runs. It gives nil where the delivery is dealt with.
 func (w *Worker) claim(ctx context.Context, l *lane, d *delivery) (*claimedJob, error) {
+	if err := w.broker.findHeaders(ctx, d); err != nil {
+		return nil, err
+	}
 	job, err := decode(w.broker.subjects, d, l.options.MaxAttempts)
 	if err != nil {
 		return nil, err

@@ -66,6 +66,13 @@ func decode(s subjects, d *delivery, maxAttempts int) (*work, error) {
 	if isTick(d.msg.Header, trusted, w.bare) {
 		w.leave = "it is a run of a recurring schedule"
 	}
+	if w.err == nil && d.unreadable {
+		w.err = &fault{
+			Code:    "JETFLEET_HEADER_INVALID",
+			Message: "the headers cannot be read: a value has a line break",
+			Excerpt: excerpt(d.msg.Data),
+		}
+	}
 	if w.err == nil {
 		readOptions(w, d, trusted)
 	}

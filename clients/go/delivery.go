@@ -22,6 +22,8 @@ type delivery struct {
 	pending uint64
 	time    time.Time
 	askedAt time.Time
+	// unreadable is set for a message with headers that the client could not read, which it gives as one without any.
+	unreadable bool
 }
 
 // newDelivery reads `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<time>.<pending>`, or the form with a domain and an

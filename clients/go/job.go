@@ -87,6 +87,11 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// invalid is the error of a call with a value that cannot be used.
+func invalid(code, format string, args ...any) error {
+	return &Error{Code: code, Err: fmt.Errorf("jetfleet: "+format, args...), permanent: true}
+}
+
 // Permanent marks an error that no further attempt can correct: the job fails at once.
 func Permanent(err error) error {
 	marked := &Error{Err: err, permanent: true}

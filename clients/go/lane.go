@@ -100,6 +100,10 @@ func (l *lane) turn(ctx context.Context) error {
 			}
 		}
 		l.startHeld(s)
+		if s.isRefused() {
+			// Nothing of a lower priority starts before it can be asked again.
+			return nil
+		}
 		for free := l.free(); free > 0 && !s.isWaiting() && ctx.Err() == nil; free = l.free() {
 			if !s.mayHaveMore() {
 				if err := s.wait(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 func TestRetryDelay(t *testing.T) {
@@ -70,5 +72,75 @@ func TestDerivedID(t *testing.T) {
 	derived := derivedID(long, "next")
 	if len(derived) != maxIDLength || !isDerivedID(derived, long) || isDerivedID("a-b", "c") || !isDerivedID("a-b", "a") {
 		t.Errorf("%s", derived)
+	}
+}
+
+func TestOptionsThatCannotBeUsedHaveACode(t *testing.T) {
+	var coded *Error
+	for _, options := range []Options{{AckWait: -1}, {ShutdownTimeout: -1}, {ConfirmTimeout: -1}} {
+		if _, err := NewWorker(nil, options); !errors.As(err, &coded) || coded.Code != "JETFLEET_OPTION_INVALID" {
+			t.Errorf("%+v: %v", options, err)
+		}
+	}
+	w, err := NewWorker(nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := func(context.Context, *Job) (any, error) { return nil, nil }
+	for _, options := range []HandlerOptions{
+		{Timeout: -1}, {Timeout: 25 * time.Hour}, {Retry: RetryPolicy{Base: -1}}, {Retry: RetryPolicy{Max: -1}}, {Concurrency: -1},
+		{MaxAttempts: 101}, {Version: -1},
+	} {
+		if err := w.Handle("step", handler, options); !errors.As(err, &coded) || coded.Code != "JETFLEET_OPTION_INVALID" {
+			t.Errorf("%+v: %v", options, err)
+		}
+	}
+	if err := w.Handle("Not-Snake", handler, HandlerOptions{}); !errors.As(err, &coded) || coded.Code != "JETFLEET_TYPE_INVALID" {
+		t.Errorf("a wrong type: %v", err)
+	}
+}
+
+func TestATypeWhoseWorkersDoNotAnnounceLimitsIsRefused(t *testing.T) {
+	for name, each := range map[string]struct {
+		metadata  map[string]string
+		isRefused bool
+	}{
+		"of an older worker": {map[string]string{"jetfleet.max_attempts": "3", "jetfleet.after": "no"}, true},
+		"with limits":        {map[string]string{"jetfleet.max_attempts": "3", "jetfleet.limits": "yes"}, true},
+		"without limits":     {map[string]string{"jetfleet.max_attempts": "3", "jetfleet.limits": "no"}, false},
+		"that nobody serves": {nil, false},
+	} {
+		if err := refusal("step", consumerConfig{Metadata: each.metadata}); (err != nil) != each.isRefused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestARefusedRequestIsNotRepeatedAtOnce(t *testing.T) {
+	w, err := NewWorker(nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSource(newLane(w, "step", nil, HandlerOptions{Concurrency: 1}), 0)
+	p := &pull{isOver: true}
+	s.status(p, &nats.Msg{Header: nats.Header{"Status": {"409"}, "Description": {"Exceeded MaxWaiting"}}})
+	if !s.isRefused() || s.takeGone() {
+		t.Error("a full consumer is asked again at once, or taken for a deleted one")
+	}
+	s.status(p, &nats.Msg{Header: nats.Header{"Status": {"409"}, "Description": {"Consumer Deleted"}}})
+	if !s.takeGone() {
+		t.Error("a deleted consumer is not noticed")
+	}
+}
+
+func TestARunIsFoundByItsMessage(t *testing.T) {
+	w, err := NewWorker(nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{message: 7}
+	w.runs["seq-7-lx1"] = r
+	if w.runOf(7) != r || w.runOf(8) != nil {
+		t.Error("a job that runs under another id than its message names is not found")
 	}
 }

@@ -24,11 +24,12 @@ type source struct {
 	step    int
 	subject string
 
-	mu       sync.Mutex
-	current  *pull
-	mayHave  bool
-	isGone   bool
-	requests int
+	mu      sync.Mutex
+	current *pull
+	mayHave bool
+	isGone  bool
+	// refusedUntil is how long nothing is asked: the server has refused a request, and would refuse the next one as soon.
+	refusedUntil time.Time
 }
 
 // pull is one request, and the inbox on which it is answered.
@@ -59,6 +60,13 @@ func (s *source) isWaiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current != nil && s.current.isWait
+}
+
+// isRefused is true for a moment after the server has refused a request.
+func (s *source) isRefused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Before(s.refusedUntil)
 }
 
 // mayHaveMore is false when the last message was the last one that the consumer had.
@@ -162,11 +170,11 @@ func (s *source) status(p *pull, msg *nats.Msg) {
 		s.mayHave = false
 		s.mu.Unlock()
 	case "503", "409":
-		if status == "503" || strings.Contains(strings.ToLower(msg.Header.Get("Description")), "deleted") {
-			s.mu.Lock()
-			s.isGone = true
-			s.mu.Unlock()
-		}
+		s.mu.Lock()
+		s.isGone = s.isGone || status == "503" || strings.Contains(strings.ToLower(msg.Header.Get("Description")), "deleted")
+		s.refusedUntil = time.Now().Add(recoverPause)
+		s.mu.Unlock()
+		time.AfterFunc(recoverPause, s.lane.signal)
 	}
 	s.end(p, false)
 }

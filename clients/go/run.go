@@ -13,8 +13,10 @@ import (
 
 // run is one job in the hands of this worker, until its message is acknowledged, handed back or lost.
 type run struct {
-	worker   *Worker
-	lane     *lane
+	worker *Worker
+	lane   *lane
+	// message is the sequence of the work message, which stays the same.
+	message  uint64
 	handling context.Context
 	cancel   context.CancelFunc
 
@@ -34,7 +36,7 @@ type run struct {
 }
 
 func newRun(w *Worker, l *lane, d *delivery, claimed *claimedJob) *run {
-	r := &run{worker: w, lane: l, record: claimed.record, seq: claimed.seq, delivery: d, stopped: make(chan struct{})}
+	r := &run{worker: w, lane: l, message: d.seq, record: claimed.record, seq: claimed.seq, delivery: d, stopped: make(chan struct{})}
 	r.handling, r.cancel = context.WithCancel(context.WithValue(context.Background(), runKey{}, r))
 	return r
 }

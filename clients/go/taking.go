@@ -60,6 +60,9 @@ func (w *Worker) idOf(d *delivery) string {
 func (w *Worker) adopt(id string, d *delivery) bool {
 	w.mu.Lock()
 	r, taking := w.runs[id], w.taking[id]
+	if r == nil && d.count > 1 {
+		r = w.runOf(d.seq)
+	}
 	if r == nil && taking != nil && taking.seq == d.seq {
 		w.taking[id] = d
 		w.mu.Unlock()
@@ -71,6 +74,16 @@ func (w *Worker) adopt(id string, d *delivery) bool {
 	}
 	w.mu.Unlock()
 	return r != nil && r.adopt(d)
+}
+
+// runOf is the run of a message. A job without an id may run under another one than its message names.
+func (w *Worker) runOf(seq uint64) *run {
+	for _, r := range w.runs {
+		if r.message == seq {
+			return r
+		}
+	}
+	return nil
 }
 
 func (w *Worker) forget(r *run) {

@@ -68,8 +68,12 @@ func refusal(jobType string, config consumerConfig) error {
 	if config.Metadata["jetfleet.after"] == "yes" {
 		return &TypeError{jobType, "other jobs follow from the end of each, and only the workers of its definition know which"}
 	}
-	if config.Metadata["jetfleet.limits"] == "yes" {
+	limits, isKnown := config.Metadata["jetfleet.limits"]
+	if limits == "yes" {
 		return &TypeError{jobType, "its workers limit how many jobs run at once"}
+	}
+	if _, isServed := config.Metadata["jetfleet.max_attempts"]; isServed && !isKnown {
+		return &TypeError{jobType, "its workers are older, and do not say whether they limit how many jobs run at once"}
 	}
 	return nil
 }

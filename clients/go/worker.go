@@ -76,9 +76,19 @@ func NewWorker(nc *nats.Conn, options Options) (*Worker, error) {
 		host, _ := os.Hostname()
 		options.Name = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), nuid.Next()[16:])
 	}
-	setDefault(&options.AckWait, defaultAckWait)
-	setDefault(&options.ShutdownTimeout, 30*time.Second)
-	setDefault(&options.ConfirmTimeout, defaultConfirmTimeout)
+	for _, each := range []struct {
+		name  string
+		value *time.Duration
+		byDef time.Duration
+	}{
+		{"AckWait", &options.AckWait, defaultAckWait},
+		{"ShutdownTimeout", &options.ShutdownTimeout, 30 * time.Second},
+		{"ConfirmTimeout", &options.ConfirmTimeout, defaultConfirmTimeout},
+	} {
+		if err := setDuration("Options."+each.name, each.value, each.byDef, maxTimeout); err != nil {
+			return nil, err
+		}
+	}
 	if options.Logf == nil {
 		options.Logf = func(string, ...any) {}
 	}
@@ -94,25 +104,29 @@ func NewWorker(nc *nats.Conn, options Options) (*Worker, error) {
 	}, nil
 }
 
-func setDefault(value *time.Duration, to time.Duration) {
-	if *value == 0 {
-		*value = to
+func setDuration(name string, value *time.Duration, byDefault, most time.Duration) error {
+	if *value < 0 || *value > most {
+		return invalid("JETFLEET_OPTION_INVALID", "%s must be from 0 to %s, got %s", name, most, *value)
 	}
+	if *value == 0 {
+		*value = byDefault
+	}
+	return nil
 }
 
 // Handle runs jobs of a type with a handler, from Run on.
 func (w *Worker) Handle(jobType string, handler Handler, options HandlerOptions) error {
 	if !typePattern.MatchString(jobType) {
-		return fmt.Errorf("jetfleet: job type %q must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter", jobType)
+		return invalid("JETFLEET_TYPE_INVALID", "job type %q must be snake_case: 1 to 64 of a-z 0-9 _, starting with a letter", jobType)
 	}
 	if jobType == webhookType {
 		return &TypeError{jobType, "its jobs are on the stream " + w.broker.stream("webhooks")}
 	}
 	if handler == nil {
-		return fmt.Errorf("jetfleet: the handler of %s is nil", jobType)
+		return invalid("JETFLEET_OPTION_INVALID", "the handler of %s is nil", jobType)
 	}
 	if w.lanes[jobType] != nil {
-		return fmt.Errorf("jetfleet: %s has a handler already", jobType)
+		return invalid("JETFLEET_OPTION_INVALID", "%s has a handler already", jobType)
 	}
 	if options.Concurrency == 0 {
 		options.Concurrency = 10
@@ -121,16 +135,27 @@ func (w *Worker) Handle(jobType string, handler Handler, options HandlerOptions)
 		options.MaxAttempts = defaultMaxAttempts
 	}
 	if options.Concurrency < 1 || options.Concurrency > 10_000 {
-		return fmt.Errorf("jetfleet: %s: concurrency must be an integer from 1 to 10000, got %d", jobType, options.Concurrency)
+		return invalid("JETFLEET_OPTION_INVALID", "%s: concurrency must be an integer from 1 to 10000, got %d", jobType, options.Concurrency)
 	}
 	if options.MaxAttempts < 1 || options.MaxAttempts > maxMaxAttempts {
-		return fmt.Errorf("jetfleet: %s: max attempts must be an integer from 1 to %d, got %d", jobType, maxMaxAttempts, options.MaxAttempts)
+		return invalid("JETFLEET_OPTION_INVALID", "%s: max attempts must be an integer from 1 to %d, got %d", jobType, maxMaxAttempts, options.MaxAttempts)
 	}
 	if options.Version < 0 {
-		return fmt.Errorf("jetfleet: %s: version must be 1 or more, got %d", jobType, options.Version)
+		return invalid("JETFLEET_OPTION_INVALID", "%s: version must be 1 or more, got %d", jobType, options.Version)
 	}
-	setDefault(&options.Retry.Base, defaultRetryBase)
-	setDefault(&options.Retry.Max, defaultMaxRetryDelay)
+	for _, each := range []struct {
+		name        string
+		value       *time.Duration
+		byDef, most time.Duration
+	}{
+		{"Timeout", &options.Timeout, maxTimeout, maxTimeout},
+		{"Retry.Base", &options.Retry.Base, defaultRetryBase, maxDelay},
+		{"Retry.Max", &options.Retry.Max, defaultMaxRetryDelay, maxDelay},
+	} {
+		if err := setDuration(jobType+": "+each.name, each.value, each.byDef, each.most); err != nil {
+			return err
+		}
+	}
 	w.lanes[jobType] = newLane(w, jobType, handler, options)
 	return nil
 }
@@ -147,7 +172,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("jetfleet: no stream %s; run `jetfleet setup`, or check the namespace: %w", w.broker.stream("events"), err)
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("jetfleet: the broker does not answer; a connection with the role `worker` needs nats.CustomInboxPrefix(\"_INBOX_worker\"): %w", err)
+			return fmt.Errorf("jetfleet: the broker does not answer: %w", err)
 		}
 		return err
 	}
@@ -160,7 +185,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer stopListening()
 	w.setState("running")
-	go w.everyMinute(background)
+	go w.watch(background)
 	var lanes sync.WaitGroup
 	for _, l := range w.lanes {
 		lanes.Add(1)
@@ -235,11 +260,13 @@ func (w *Worker) drain() {
 	}
 }
 
-// everyMinute sets the clock again, and asks whether the types may still be taken.
-func (w *Worker) everyMinute(ctx context.Context) {
-	for pause(ctx, clockEvery) == nil {
-		if err := w.broker.readClock(ctx); err != nil {
-			w.logf("cannot read the broker's clock: %v", err)
+// watch asks every few seconds whether the types may still be taken, and sets the clock again.
+func (w *Worker) watch(ctx context.Context) {
+	for checks := 1; pause(ctx, checkEvery) == nil; checks++ {
+		if checks%checksPerClock == 0 {
+			if err := w.broker.readClock(ctx); err != nil {
+				w.logf("cannot read the broker's clock: %v", err)
+			}
 		}
 		for jobType := range w.lanes {
 			err := w.broker.checkType(ctx, jobType)

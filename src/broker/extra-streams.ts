@@ -117,7 +117,7 @@ export class ExtraStreams {
     return new ExtraStream({
       name: subjects.streamName(kind),
       read,
-      look: new DirectRead(connection, inbox, new SoughtStream(() => topology.hasExtra(kind))),
+      look: new DirectRead(connection, inbox, new SoughtStream(() => topology.hasStream(kind))),
       log: openLog(this.#options, kind, read, streams),
       ensure,
     });

@@ -102,7 +102,7 @@ export class ObjectStore {
 
   /** Every object, with the job that it is of. Nothing of what they hold is read. */
   async list(): Promise<{ id: string; name: string }[]> {
-    if (!(await this.#topology.hasExtra('objects'))) return [];
+    if (!(await this.#topology.hasStream('objects'))) return [];
     const { state } = await this.#topology.streamInfo('objects', firstParts(this.#subjects));
     return Object.keys(state.subjects ?? {}).flatMap((subject) => parseObject(this.#subjects, subject) ?? []);
   }

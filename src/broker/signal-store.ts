@@ -39,7 +39,7 @@ export class SignalStore {
   }
 
   async exists(): Promise<boolean> {
-    return this.#topology.hasExtra('signals');
+    return this.#topology.hasStream('signals');
   }
 
   /** Makes sure of the stream, and of the consumer by which workers hear of signals. */

@@ -15,7 +15,7 @@ const NAMES = Object.keys(SHELLS);
 
 const SETUP = `
 Set up:
-  bash  echo 'source <(jetfleet completion bash)' >> ~/.bashrc
+  bash  echo 'eval "$(jetfleet completion bash)"' >> ~/.bashrc
   zsh   echo 'source <(jetfleet completion zsh)' >> ~/.zshrc, below compinit
   fish  jetfleet completion fish > ~/.config/fish/completions/jetfleet.fish`;
 

@@ -15,8 +15,8 @@ export function withYes(command: Command): Command {
 
 interface Asking {
   /**
-   * What to do where there is no terminal to ask at: a command that removes what fits a filter is refused, and one that removes what is
-   * called by its name, or removes nothing, does it.
+   * What to do where there is no terminal to ask at: a command that removes more than it is given by name is refused, and one that removes
+   * what is called by its name, or removes nothing, does it.
    */
   unasked: 'refuse' | 'do it';
   /** What counts without changing anything, for the refusal: `--dry-run counts them`. */
@@ -26,7 +26,8 @@ interface Asking {
 /**
  * Asks on stderr, unless `--yes` is given.
  * @param question such as `Remove 12 jobs?`; made where somebody is asked. Undefined when there is nothing to do
- * @throws JetfleetError `JETFLEET_NOT_CONFIRMED` for any answer but yes; ValidationError of the same code for want of a terminal
+ * @throws JetfleetError `JETFLEET_NOT_CONFIRMED` for any answer but yes; ValidationError of the same code for want of a terminal, or
+ *   where the question would not be seen
  */
 export async function confirm(
   { yes }: ConfirmFlags,
@@ -34,11 +35,14 @@ export async function confirm(
   { unasked, hint }: Asking,
 ): Promise<void> {
   if (yes) return;
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+  const more = hint ? `; ${hint}` : '';
+  if (!process.stdin.isTTY) {
     if (unasked === 'do it') return;
-    const more = hint ? `; ${hint}` : '';
     throw usageError(`there is no terminal to ask at: add --yes${more}`, 'JETFLEET_NOT_CONFIRMED');
   }
+  // A user is there, and would not see the question: `2>errors.log` is no consent.
+  if (!process.stderr.isTTY)
+    throw usageError(`stderr, where it asks, is no terminal: add --yes${more}`, 'JETFLEET_NOT_CONFIRMED');
   const text = await question();
   if (text === undefined || isYes(await answerTo(`${text} [y/N] `))) return;
   throw new JetfleetError('JETFLEET_NOT_CONFIRMED', 'not confirmed: nothing was changed');

@@ -1,7 +1,10 @@
 import { CommanderError } from 'commander';
 import { JetfleetError, type Problem, ValidationError } from '../jobs/errors.js';
 
-/** What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h, and 124 is what `timeout` ends with. docs/guides/command-line.md explains each. */
+/**
+ * What the process ends with; 69 is `EX_UNAVAILABLE` of sysexits.h, 124 is what `timeout` ends with, and the last two are what a shell reports of a
+ * process that a signal ended. docs/guides/command-line.md explains each.
+ */
 export const ExitCode = {
   OK: 0,
   FAILURE: 1,
@@ -10,6 +13,8 @@ export const ExitCode = {
   CONFLICT: 4,
   UNREACHABLE: 69,
   TIMED_OUT: 124,
+  INTERRUPTED: 130,
+  TERMINATED: 143,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -26,6 +31,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   JETFLEET_STREAM_DRIFT: ExitCode.CONFLICT,
   JETFLEET_BROKER_UNREACHABLE: ExitCode.UNREACHABLE,
   JETFLEET_NO_LEADER: ExitCode.UNREACHABLE,
+  JETFLEET_READ_TIMEOUT: ExitCode.UNREACHABLE,
   JETFLEET_OUTBOX_TABLE: ExitCode.NOT_FOUND,
   JETFLEET_OUTBOX_UNREACHABLE: ExitCode.UNREACHABLE,
   JETFLEET_WAIT_TIMEOUT: ExitCode.TIMED_OUT,

@@ -34,7 +34,7 @@ import { workerCommand } from './worker.js';
 /**
  * The `jetfleet` command.
  *
- * It sets `process.exitCode`: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable, 124 out of time.
+ * It sets `process.exitCode`: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable, 124 timeout. A signal ends it otherwise.
  * @param argv as `process.argv`: the words of the command begin at the third
  */
 export async function main(argv: string[]): Promise<void> {
@@ -64,7 +64,7 @@ export function buildProgram(): Command {
     `job add send_webhook --data '{"url":"http://127.0.0.1:3000","payload":{"hello":"world"}}'`,
   ).addHelpText(
     'after',
-    '\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable, 124 out of time',
+    '\nExit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 69 broker unreachable, 124 timeout, 130 interrupted, 143 terminated',
   );
   for (const add of [
     devCommand,

@@ -265,9 +265,10 @@ function removeCommand(endpoint: Command): void {
       await using queue = openExisting(options);
       const question = async () => {
         const { kept } = await queue.webhookEndpoints.get(id);
-        return `Remove the endpoint ${id}, which fails ${counted(kept.count, 'webhook')} that it keeps?`;
+        return `Remove the endpoint ${id}, and fail the ${counted(kept.count, 'webhook')} that it keeps?`;
       };
-      await confirm(options, question, { unasked: 'do it' });
+      const hint = `"webhook endpoint get ${id}" shows the webhooks that would fail`;
+      await confirm(options, question, { unasked: 'refuse', hint });
       await queue.webhookEndpoints.remove(id);
       if (options.json) printJson({ id });
       else print(`${id} is removed`);

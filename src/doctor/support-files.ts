@@ -20,6 +20,8 @@ interface Part {
   name: string;
   about: string;
   read: () => unknown;
+  /** Secrets are masked already, by someone who knows more of each value than its name. */
+  isMasked?: boolean;
 }
 
 export interface SupportParts {
@@ -48,7 +50,12 @@ export async function supportFiles(queue: JobQueueService, parts: SupportParts):
       about: 'Jetfleet, Node, the machine and the nats-server',
       read: () => versions(opened),
     },
-    { name: 'config.json', about: 'settings and their sources, secrets masked', read: parts.settings },
+    {
+      name: 'config.json',
+      about: 'settings and their sources, secrets masked',
+      read: parts.settings,
+      isMasked: true,
+    },
     {
       name: 'findings.json',
       about: 'what the doctor finds',
@@ -81,7 +88,8 @@ export async function supportFiles(queue: JobQueueService, parts: SupportParts):
     },
   ];
   const files: SupportFile[] = [];
-  for (const { name, about, read } of all) files.push({ name, about, text: textOf(await readable(read)) });
+  for (const { name, about, read, isMasked = false } of all)
+    files.push({ name, about, text: textOf(await readable(read), isMasked) });
   return files;
 }
 
@@ -103,9 +111,10 @@ function isFault(value: Broker | Fault): value is Fault {
   return 'error' in value;
 }
 
-function textOf(value: unknown): string {
+function textOf(value: unknown, isMasked: boolean): string {
   // What has no JSON form of its own, such as the numbers of the client, has one here.
-  return `${JSON.stringify(maskSecrets(JSON.parse(JSON.stringify(value) ?? 'null')), null, 2)}\n`;
+  const json: unknown = JSON.parse(JSON.stringify(value) ?? 'null');
+  return `${JSON.stringify(isMasked ? json : maskSecrets(json), null, 2)}\n`;
 }
 
 function serverFacts({ connection, clock }: Broker): unknown {

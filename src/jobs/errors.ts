@@ -76,6 +76,7 @@ export const ERROR_CODES = {
   JETFLEET_PUBLISH_REFUSED: 'The broker refused the message.',
   JETFLEET_MESSAGE_TOO_LARGE: 'The message is over a size limit of the broker.',
   JETFLEET_PUBLISH_TIMEOUT: 'The broker did not confirm the message in time.',
+  JETFLEET_READ_TIMEOUT: 'The broker did not answer a read in time.',
   JETFLEET_NATS_SERVER_NOT_FOUND: 'No nats-server binary could be found or fetched.',
   JETFLEET_NATS_SERVER_FAILED: 'The embedded nats-server did not start.',
   JETFLEET_PROVIDER_CAPACITY: 'The provider has no capacity for what was asked.',

@@ -33,6 +33,15 @@ export async function* askAcknowledged(
   }
 }
 
+/** Whether a worker answers for a consumer, and removes what it has acknowledged. */
+export async function isServed(
+  { notices, subjects }: Broker,
+  { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
+): Promise<boolean> {
+  const question: AcknowledgedQuestion = { kind, consumer: name, firstSeq: 0 };
+  return (await notices.ask(subjects.settledAsked(), question, ANSWERS_MS)).length > 0;
+}
+
 /** Answers such questions, unless nothing of the consumer is worked here; returns how to stop. */
 export function answerAcknowledged(
   { notices, subjects }: Broker,

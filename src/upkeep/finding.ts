@@ -138,7 +138,7 @@ export const FINDINGS = {
     severity: 'warning',
     explanation:
       'Many messages of ended jobs stay behind one that a worker has had for long, or that each worker hands back.',
-    fix: null,
+    fix: 'removes the messages of the ended jobs; the one that holds them stays',
   },
   message_left_over: {
     severity: 'warning',

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import { checkConsumers } from './check-consumers.js';
+import { checkHeld } from './check-held.js';
 import type { JobCheck } from './check-jobs.js';
 import { checkLimits } from './check-limits.js';
 import { checkObjects } from './check-objects.js';
@@ -23,5 +24,7 @@ export function jobChecks(queue: JobQueueService, broker: Broker, jobs: JobCheck
     { name: 'signals', look: () => checkSignals(broker, graceMs) },
     { name: 'objects', look: () => checkObjects(broker, graceMs) },
     { name: 'limits', look: () => checkLimits(broker, queue.limiter(broker), graceMs) },
+    // What it repairs takes its time.
+    { name: 'held messages', look: () => checkHeld(broker) },
   ];
 }

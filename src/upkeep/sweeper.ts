@@ -6,6 +6,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { guardedLogger } from '../telemetry/user-code.js';
 import type { SweptNotice } from '../wire/notice-messages.js';
+import { removeUnserved } from './check-held.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from './check-jobs.js';
 import { checkStreams } from './check-streams.js';
 import { type Diagnosis, type Finding, type Mended, mendAll } from './finding.js';
@@ -159,13 +160,9 @@ export class Sweeper {
         look: () => this.#runCheck(check),
         due: (found: Diagnosis[]) => check.due(found),
       })),
-      { look: () => this.#applyRetention(), due: all },
+      { look: () => findingNothing(this.#retention.apply()), due: all },
+      { look: () => findingNothing(removeUnserved(broker)), due: all },
     ];
-  }
-
-  async #applyRetention(): Promise<Diagnosis[]> {
-    await this.#retention.apply();
-    return [];
   }
 
   /** A provider that never answers must not end all later sweeps. */
@@ -221,6 +218,11 @@ async function findStreamFaults(broker: Broker): Promise<Diagnosis[]> {
 
 function isMissing({ finding: { code } }: Diagnosis): boolean {
   return code === 'stream_missing' || code === 'consumer_missing';
+}
+
+async function findingNothing(work: Promise<void>): Promise<Diagnosis[]> {
+  await work;
+  return [];
 }
 
 function all(found: Diagnosis[]): Diagnosis[] {

@@ -1,7 +1,6 @@
 import type { Broker } from '../broker/broker.js';
-import { AcknowledgedSequences } from '../broker/consume/delivery.js';
+import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
 import { tryEach } from '../jobs/try-each.js';
-import type { WorkKind } from '../jobs/vocabulary.js';
 import { removeAcknowledged, type WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo, type ConsumerCounts } from '../queue/retention/purgeable.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -59,8 +58,6 @@ interface Progress {
 export class Trimmer {
   readonly #options: TrimmerOptions;
   readonly #progress = new Map<string, Progress>();
-  /** Consumers of types that this worker does not take. Workers in other languages take such jobs, and remove nothing. */
-  readonly #others = new Map<string, TrimSource>();
   readonly #schedule: Schedule;
   #detach: (() => void) | undefined;
 
@@ -99,8 +96,6 @@ export class Trimmer {
       }
       return acknowledged;
     }
-    const other = this.#others.get(`${kind} ${consumer}`);
-    if (other) this.#progressOf(other).leftoversAtMs = this.#nextLeftovers();
     return undefined;
   }
 
@@ -149,32 +144,11 @@ export class Trimmer {
     const { topology } = this.#options.broker;
     await tryEach(new Set(sources.map((source) => source.kind)), async (kind) => {
       const infos = new Map((await topology.consumers(kind)).map((info) => [info.name, info]));
-      const others = this.#schedule.isStopped ? [] : this.#othersDue(kind, infos);
-      await tryEach([...sources, ...others], async (source) => {
+      await tryEach(sources, async (source) => {
         const info = source.kind === kind ? infos.get(source.name) : undefined;
         const othersGoOn = this.#schedule.isStopped && info !== undefined && info.num_pending > 0;
         if (info && !othersGoOn) await this.#trimSource(source, info);
       });
-    });
-  }
-
-  #othersDue(kind: WorkKind, infos: ReadonlyMap<string, ConsumerCounts>): TrimSource[] {
-    const { subjects } = this.#options.broker;
-    const own = new Set([...this.#options.sources()].map((source) => `${source.kind} ${source.name}`));
-    const now = performance.now();
-    return [...infos.keys()].flatMap((name) => {
-      const key = `${kind} ${name}`;
-      const parsed = subjects.parseConsumer(name);
-      if (own.has(key) || !parsed) return [];
-      const consumer = { kind, ...subjects.consumerFor(kind, parsed.priority, parsed.type) };
-      const source = this.#others.get(key) ?? { ...consumer, acknowledged: new AcknowledgedSequences() };
-      const progress = this.#progressOf(source);
-      // Those who take its jobs come first.
-      const isNew = !this.#others.has(key);
-      this.#others.set(key, source);
-      if (!isNew && now < progress.leftoversAtMs) return [];
-      progress.leftoversAtMs = this.#nextLeftovers();
-      return isNew ? [] : [source];
     });
   }
 

@@ -195,7 +195,8 @@ function cancelOf(id: string, history: readonly JobRecord[]): Violation[] {
  * How a job may fail whose provider and endpoint behave: its workers died, a call to the provider timed out, the broker
  * answered every fence too late, or it was cancelled.
  */
-const EXPLAINED = /^JETFLEET_(STALLED|CANCELLED|PROVIDER_AMBIGUOUS|PROVIDER_TRANSIENT|PUBLISH_TIMEOUT)$/;
+const EXPLAINED =
+  /^JETFLEET_(STALLED|CANCELLED|PROVIDER_AMBIGUOUS|PROVIDER_TRANSIENT|PUBLISH_TIMEOUT|READ_TIMEOUT)$/;
 
 /** A provider that answers strangely explains failures of many kinds, but not that an instance was taken for gone. */
 function isExplained(code: string, faults: readonly FaultInput[]): boolean {

@@ -158,6 +158,7 @@ test('doctor --bundle writes what support needs to see, and nothing of what jobs
     NATS_URL: nats.url.replace('://', '://jobs:secret-canary@'),
     JETFLEET_HTTP_TOKEN: 'secret-canary',
     JETFLEET_WEBHOOK_SECRET: 'secret-canary',
+    DATABASE_URL: 'postgres://jobs:secret-canary@db/jobs',
   };
   const { code, stdout, stderr } = await run(['doctor', '--bundle', bundle], secrets);
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${bundle}\n` });
@@ -177,6 +178,10 @@ test('doctor --bundle writes what support needs to see, and nothing of what jobs
   });
   expect(parsed.config).toContainEqual(
     expect.objectContaining({ variable: 'NATS_USER', value: 'jobs', source: 'url' }),
+  );
+  // As `config show` has it: the name alone sounds like a secret.
+  expect(parsed.config).toContainEqual(
+    expect.objectContaining({ variable: 'DATABASE_URL', value: expect.stringContaining('@db/') }),
   );
   expect(parsed.workers).toHaveLength(1);
   expect((await stat(bundle)).mode & 0o777).toBe(0o600);

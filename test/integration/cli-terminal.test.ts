@@ -84,6 +84,15 @@ test('a command that removes jobs asks with their number, and does nothing witho
   });
 });
 
+test('a command that asks is refused where its question would not be seen', async () => {
+  const queue = await endedJobs('unseen');
+  const shown = await atTerminal('dead-letters retry --all 2>/dev/null', 'unseen', { answer: 'y\n' });
+  expect(shown).toEqual({ code: 2, text: '' });
+  expect((await atTerminal('job cleanup --older-than 0 2>/dev/null', 'unseen')).code).toBe(2);
+  expect((await queue.getJobs({ status: 'failed' })).jobs).toHaveLength(3);
+  expect((await atTerminal('job cleanup --older-than 0 --yes 2>/dev/null', 'unseen')).code).toBe(0);
+});
+
 test('a table fits the terminal, in colours unless NO_COLOR is set; a pipe gets all of it, plain', async () => {
   await endedJobs('listed');
   const coloured = await atTerminal('job list', 'listed');

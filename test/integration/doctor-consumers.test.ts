@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { examine, type JobContext } from '../../src/index.js';
-import { checkConsumers } from '../../src/upkeep/check-consumers.js';
+import { checkHeld } from '../../src/upkeep/check-held.js';
 import { startFleet } from '../support/fleet.js';
 import { loseMessage } from '../support/lost-message.js';
 import { startNats } from '../support/nats.js';
@@ -32,7 +32,7 @@ it('a message that its consumer has lost sight of is found, and handed out again
   expect(after.findings.map(({ code }) => code)).not.toContain('message_unowned');
 });
 
-it('names the job behind which messages of ended jobs stay', async () => {
+it('names the job behind which messages of ended jobs stay, and removes these', async () => {
   const step = ({ payload, signal }: JobContext) =>
     payload === 'long' ? new Promise((end) => signal.addEventListener('abort', end)) : 'done';
   await using fleet = await startFleet({ nats, handlers: { step: { handler: step, claim: 'durable' } } });
@@ -42,17 +42,26 @@ it('names the job behind which messages of ended jobs stay', async () => {
   const short = await queue.addJobs(['a', 'b', 'c'].map((payload) => ({ type: 'step', payload })));
   for (const id of short) await fleet.waitForJob(id, 'completed');
   const broker = await queue.broker();
-  const found = () => checkConsumers(broker, { atLeast: 3, forMs: 0 });
+  const found = () => checkHeld(broker, { atLeast: 3, forMs: 0 });
   await vi.waitFor(async () =>
     expect((await found()).map(({ finding }) => finding)).toMatchObject([
       {
         code: 'messages_held',
-        fixable: false,
+        fixable: true,
         message: expect.stringContaining(`3 messages of ended jobs stay behind that of job ${long}`),
       },
     ]),
   );
   // Neither a few nor a moment are worth a warning.
-  expect(await checkConsumers(broker, { atLeast: 3, forMs: 60_000 })).toEqual([]);
-  expect(await checkConsumers(broker, { atLeast: 4, forMs: 0 })).toEqual([]);
+  expect(await checkHeld(broker, { atLeast: 3, forMs: 60_000 })).toEqual([]);
+  expect(await checkHeld(broker, { atLeast: 4, forMs: 0 })).toEqual([]);
+  // Acknowledged or not: a job that waits behind it, and one that was handed out and has not ended, stay.
+  const other = await queue.addJob('step', 'long');
+  await fleet.waitForJob(other, 'running');
+  const [held] = await found();
+  expect(await held?.mend?.()).toBe('3 messages removed');
+  const { state } = await broker.topology.streamInfo('jobs', '>');
+  const left = Object.keys(state.subjects ?? {}).map((subject) => subject.split('.').at(-1));
+  expect(left.sort()).toEqual([long, other].sort());
+  expect((await broker.topology.consumer('jobs', 'step-normal'))?.num_ack_pending).toBe(2);
 });

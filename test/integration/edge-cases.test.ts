@@ -1,10 +1,10 @@
-import { createConnection } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { complete, type JobContext, type JobRecord, JobWorkerService } from '../../src/index.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
+import { rawPublish } from '../support/raw-publish.js';
 
 let nats: EmbeddedServer;
 let fleet: Fleet;
@@ -19,21 +19,8 @@ beforeEach(async () => {
   return () => fleet.close();
 });
 
-/** Publishes by hand, as a client may that does not care for the protocol. */
-async function publishRaw(subject: string, body: string, headers = ''): Promise<void> {
-  const socket = createConnection(nats.port, '127.0.0.1');
-  const head = headers ? `NATS/1.0\r\n${headers}\r\n\r\n` : '';
-  const sizes = head ? `${head.length} ${head.length + body.length}` : `${body.length}`;
-  socket.write(
-    `CONNECT {"headers":true,"verbose":false}\r\n${head ? 'HPUB' : 'PUB'} ${subject} ${sizes}\r\n`,
-  );
-  socket.write(`${head}${body}\r\nPING\r\n`);
-  let answer = '';
-  for await (const chunk of socket) {
-    answer += String(chunk);
-    if (answer.includes('PONG')) break;
-  }
-}
+const publishRaw = (subject: string, body: string, headers = '') =>
+  rawPublish(nats.port, subject, body, headers);
 
 describe('jobs without an id', () => {
   it('on the two work streams have different ids, though each stream counts from 1', async () => {

@@ -46,7 +46,7 @@ it('a stream that nobody has used is read and made while somebody follows all th
   expect((await queue.getJobs({ tags: ['kept'] })).jobs.map((job) => job.id)).toEqual([id]);
   // Without an answer, a write is given up after 30 s, and a read after 5.
   expect(performance.now() - beganMs).toBeLessThan(5_000);
-  expect(await topology.hasExtra('tags')).toBe(true);
+  expect(await topology.hasStream('tags')).toBe(true);
   all.unsubscribe();
 });
 
@@ -56,7 +56,7 @@ it('a stream that was used and is deleted is made again by a read', async () => 
   const jsm = await jetstreamManager(connection);
   await jsm.streams.delete(subjects.streamName('signals'));
   expect(await children.endsOf('parent', ['child'])).toEqual(new Map());
-  expect(await topology.hasExtra('signals')).toBe(true);
+  expect(await topology.hasStream('signals')).toBe(true);
 });
 
 it('writes of several permits are stored together or not at all, and never sent where the server would hang up', async () => {
@@ -80,9 +80,9 @@ it('writes of several permits are stored together or not at all, and never sent 
 
 it('the stream of pauses is made by setup, compared by the doctor, and otherwise made by the first pause', async () => {
   const { topology, subjects } = await queue.broker();
-  expect(await topology.hasExtra('control')).toBe(false);
+  expect(await topology.hasStream('control')).toBe(false);
   await queue.pause({ type: 'report' });
-  expect(await topology.hasExtra('control')).toBe(true);
+  expect(await topology.hasStream('control')).toBe(true);
   const target = `stream ${subjects.streamName('control')}`;
   const { unchanged } = await queue.setup();
   expect(unchanged).toContain(target);

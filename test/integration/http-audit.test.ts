@@ -48,7 +48,7 @@ test('nothing is written down, and no stream made, until somebody changes someth
   expect(await trail()).toEqual([]);
   // What is refused changes nothing.
   expect((await http.call('/api/v1/jobs/nothing/cancel', { body: {} })).status).toBe(404);
-  expect(await topology.hasExtra('audit')).toBe(false);
+  expect(await topology.hasStream('audit')).toBe(false);
 });
 
 test('it says who has done what, with the name of the token, and nothing of payloads', async () => {

@@ -115,7 +115,7 @@ describe('what is kept', () => {
     await fleet.waitForJob('function', 'exhausted');
     expect(await queue.steps('well')).toEqual({ steps: [], total: 0, dropped: 0 });
     const { topology } = await queue.broker();
-    expect(await topology.hasExtra('steps')).toBe(false);
+    expect(await topology.hasStream('steps')).toBe(false);
     await expect(queue.steps('none')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
   });
 

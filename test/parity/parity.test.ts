@@ -5,13 +5,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
+import { JobQueueService } from '../../src/index.js';
 import { drainWorker, listWorkers } from '../../src/inspect/index.js';
 import { type Bundle, bundleScript } from '../support/bundle.js';
+import { startConfigured } from '../support/configured-nats.js';
 import { startFleet } from '../support/fleet.js';
 import { buildGo, checkGo, type GoBinary } from '../support/go.js';
 import { startNats } from '../support/nats.js';
+import { rawPublish } from '../support/raw-publish.js';
 import type { Command } from './parity-process.js';
 import { Stage } from './stage.js';
 import { readVectors, type Vector } from './vector.js';
@@ -119,5 +124,59 @@ describe.skipIf(!mustRun)('parity', () => {
     });
     expect(await once(child, 'exit')).toEqual([1, null]);
     expect(stderr).toContain('jobs of type parity are left to the workers of Jetfleet');
+  });
+
+  /** A worker in Go with the handlers of the vectors; what it logs. */
+  function startGo(url: string, namespace: string, env: Record<string, string> = {}) {
+    const config = { url, namespace, name: 'go', ackWaitMs: 1_000, drainMs: 100 };
+    const child = spawn(go.path, {
+      env: { ...process.env, ...env, PARITY_LOG: '1', PARITY_CONFIG: JSON.stringify(config) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = once(child, 'exit');
+    onTestFinished(async () => {
+      child.kill('SIGKILL');
+      await ended;
+    });
+    const log = { text: '' };
+    child.stderr.on('data', (chunk) => {
+      log.text += chunk;
+    });
+    return { child, ended, log };
+  }
+
+  test('the worker in Go rejects a job whose headers cannot be read, and runs the next', async () => {
+    await using fleet = await startFleet({ nats, workers: 0 });
+    await fleet.queue.setup();
+    startGo(nats.url, fleet.namespace);
+    const work = JSON.stringify({ runs: [[{ result: 1 }]] });
+    await rawPublish(nats.port, `${fleet.namespace}.jobs.normal.parity.evil`, work, 'Jetfleet-Tags: a\nb');
+    expect(await fleet.waitForJob('evil', 'rejected')).toMatchObject({
+      error: { code: 'JETFLEET_HEADER_INVALID' },
+    });
+    await rawPublish(nats.port, `${fleet.namespace}.jobs.normal.parity.good`, work);
+    expect(await fleet.waitForJob('good', 'completed')).toMatchObject({ result: 1, worker: 'go' });
+  });
+
+  test('the worker in Go works under the role of a worker, and names a right that it lacks', async () => {
+    const roles = ['PRODUCER', 'SCHEDULER', 'WORKER', 'OBSERVER', 'SERVER', 'ADMIN'];
+    const env = Object.fromEntries(roles.map((role) => [`JETFLEET_${role}_PASSWORD`, 'pass']));
+    await using guarded = await startConfigured(
+      async (folder) => {
+        await copyFile('deploy/nats/roles.conf', join(folder, 'roles.conf'));
+        return 'include "roles.conf"\nmax_payload: 1MB';
+      },
+      { env },
+    );
+    const login = { servers: `nats://${guarded.address}`, user: 'admin', password: 'pass' };
+    await using queue = new JobQueueService({ ...login, inboxPrefix: '_INBOX_admin' });
+    await queue.setup(['parity']);
+    const url = `nats://worker:pass@${guarded.address}`;
+    const refused = startGo(url, '');
+    expect(await refused.ended).toEqual([1, null]);
+    expect(refused.log.text).toContain('the user may not receive answers on _INBOX');
+    startGo(url, '', { NATS_INBOX_PREFIX: '_INBOX_worker' });
+    const id = await queue.addJob('parity', { runs: [[{ result: 1 }]] });
+    await expect.poll(async () => (await queue.getJob(id))?.state).toBe('completed');
   });
 });

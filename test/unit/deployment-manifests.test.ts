@@ -1,69 +1,32 @@
 /** The manifests of Kubernetes, KEDA and systemd, held to the schemas of their objects and to what Jetfleet has. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { ScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject';
-import { TriggerAuthentication } from '@kubernetes-models/keda/keda.sh/v1alpha1/TriggerAuthentication';
-import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
-import { Job } from 'kubernetes-models/batch/v1/Job';
-import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
-import { Namespace } from 'kubernetes-models/v1/Namespace';
-import { Service } from 'kubernetes-models/v1/Service';
 import { expect, test } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { parseDuration } from '../../src/cli/options.js';
 import { callFaults } from '../support/command-line.js';
+import {
+  type Container,
+  containerFaults,
+  containersOf,
+  ENVIRONMENT,
+  manifestsIn,
+  validate,
+} from '../support/kubernetes.js';
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const FOLDER = 'deploy/kubernetes';
 
-interface Container {
-  name: string;
-  args: string[];
-  env: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
-  ports?: { name: string; containerPort: number }[];
-  securityContext: object;
-  resources: { limits: { memory: string } };
-  livenessProbe?: { httpGet: { path: string; port: string } };
-  readinessProbe?: { httpGet: { path: string; port: string } };
-  startupProbe?: { httpGet: { path: string; port: string } };
-}
-interface Manifest {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string };
-  // biome-ignore lint/suspicious/noExplicitAny: a manifest of any kind
-  spec: any;
-}
-
-const MODELS: Record<string, new (data: never) => { validate(): void }> = {
-  'apps/v1 Deployment': Deployment,
-  'batch/v1 Job': Job,
-  'policy/v1 PodDisruptionBudget': PodDisruptionBudget,
-  'v1 Namespace': Namespace,
-  'v1 Service': Service,
-  'keda.sh/v1alpha1 ScaledObject': ScaledObject,
-  'keda.sh/v1alpha1 TriggerAuthentication': TriggerAuthentication,
-};
-
 const files = readdirSync(FOLDER).filter((name) => name !== 'kustomization.yaml');
-const manifests = files.flatMap((name) =>
-  parseAllDocuments(read(`${FOLDER}/${name}`)).map((document) => document.toJS() as Manifest),
-);
+const manifests = files.flatMap((name) => manifestsIn(read(`${FOLDER}/${name}`)));
 const named = manifests.map((manifest) => ({ name: `${manifest.kind} ${manifest.metadata.name}`, manifest }));
 const pods = manifests.filter(({ kind }) => ['Deployment', 'Job'].includes(kind));
-const containers = pods.flatMap(({ spec }) => spec.template.spec.containers as Container[]);
+const containers = containersOf(manifests);
 const guide = read('docs/guides/deployment.md');
 
-/** The variables that README lists. */
-const ENVIRONMENT = [...read('README.md').matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].flatMap(
-  ([, names = '']) => names.replaceAll('`', '').split(', '),
-);
-
 test.for(named)('$name fits its schema', ({ manifest }) => {
-  const Model = MODELS[`${manifest.apiVersion} ${manifest.kind}`];
-  if (!Model) throw new Error(`no schema for ${manifest.apiVersion} ${manifest.kind}`);
-  new Model(manifest as never).validate();
+  validate(manifest);
   const broken = { ...manifest, metadata: { name: 1 } };
-  expect(() => new Model(broken as never).validate()).toThrow();
+  expect(() => validate(broken as never)).toThrow();
 });
 
 test('the kustomization has every file but the one for KEDA', () => {
@@ -73,9 +36,8 @@ test('the kustomization has every file but the one for KEDA', () => {
 
 test.for(containers)(
   'the container $name is called as Jetfleet is, with variables that it reads',
-  ({ args, env }) => {
-    expect(callFaults(args)).toEqual([]);
-    expect(env.map(({ name }) => name).filter((name) => !ENVIRONMENT.includes(name))).toEqual([]);
+  (container) => {
+    expect(containerFaults(container)).toEqual([]);
   },
 );
 

@@ -67,6 +67,28 @@ describe('README', () => {
     expect(typeErrorsOf(blocks)).toEqual([]);
   });
 
+  it('and the guides and examples name the packages that their code needs besides', () => {
+    const guides = readdirSync('docs/guides').filter((name) => !name.startsWith('from-'));
+    const examples = readdirSync('examples').filter((name) => name.endsWith('.ts'));
+    const pages = [
+      ...['README.md', 'docs/tutorial.md'],
+      ...guides.map((name) => `docs/guides/${name}`),
+      ...examples.map((name) => `examples/${name}`),
+    ];
+    const known = ['jetfleet', ...Object.keys(manifest.dependencies)];
+    const unnamed = pages.flatMap((page) => {
+      const text = readFileSync(page, 'utf8');
+      const imported = [...text.matchAll(/^import [^'\n]*from '((?:@[^/']+\/)?[^./'@][^/']*)/gm)];
+      const names = new Set(imported.map(([, name = '']) => name));
+      const others = [...names].filter((name) => !name.startsWith('node:') && !known.includes(name));
+      const installed = [...text.matchAll(/npm install (.*)/g)].flatMap(([, list = '']) =>
+        list.split(/[\s`]+/),
+      );
+      return others.filter((name) => !installed.includes(name)).map((name) => `${page}: ${name}`);
+    });
+    expect(unnamed).toEqual([]);
+  });
+
   it('links only to files that exist', () => {
     const targets = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, target]) => target as string);
     expect(targets.length).toBeGreaterThan(5);

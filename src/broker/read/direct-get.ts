@@ -118,7 +118,7 @@ export class DirectGet {
         if (reason) throw reason;
         return true;
       }
-      if (JetfleetError.is(error, 'JETFLEET_PUBLISH_TIMEOUT')) return true;
+      if (JetfleetError.is(error, 'JETFLEET_READ_TIMEOUT')) return true;
       const isFirst = !wasBroken;
       wasBroken = JetfleetError.is(error, 'JETFLEET_PUBLISH_REFUSED') && error.retryable;
       return isFirst && wasBroken;
@@ -265,7 +265,7 @@ function refused(stream: string, why: string | undefined): BrokerError {
 
 function unanswered(stream: string): BrokerError {
   const why = `the broker did not answer a read of ${stream}`;
-  return new BrokerError('JETFLEET_PUBLISH_TIMEOUT', why, { retryable: true });
+  return new BrokerError('JETFLEET_READ_TIMEOUT', why, { retryable: true });
 }
 
 function broken(stream: string): BrokerError {

@@ -46,7 +46,7 @@ export class Topology {
     return new TopologySetup(this.#jsm, this.#subjects, options, this.pauses, creates).runExtra(kinds);
   }
 
-  async hasExtra(kind: ExtraKind): Promise<boolean> {
+  async hasStream(kind: StreamKind | ExtraKind): Promise<boolean> {
     const info = () => this.#jsm.streams.info(this.#subjects.streamName(kind));
     return (await unlessMissing([STREAM_NOT_FOUND], info)) !== undefined;
   }

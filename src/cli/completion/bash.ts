@@ -1,9 +1,12 @@
 import type { CommandTable } from './command-table.js';
 import { argumentBranches, type Branch, paths, valueBranches } from './shell-case.js';
 
-/** The completion of bash 3.2 and later: one function, and no process at a keypress. */
+/**
+ * The completion of bash 3.2 and later: one function, and no process at a keypress. Version 3.2, which is that of macOS, reads nothing from
+ * `source <(...)`, so what sets it up is `eval`.
+ */
 export function bashCompletion(table: CommandTable): string {
-  return `# Completion of jetfleet for bash: source <(jetfleet completion bash)
+  return `# Completion of jetfleet for bash: eval "$(jetfleet completion bash)"
 _jetfleet() {
   local cur=\${COMP_WORDS[COMP_CWORD]} at='' kind='' offered='' word i count=0
   COMPREPLY=()

@@ -68,7 +68,7 @@ export class JobLimits {
   /** What was set with {@link set}, by the name of the limit. */
   async settings(): Promise<Record<string, LimitSettings>> {
     return this.#use(async (broker) => {
-      if (!(await broker.topology.hasExtra('limits'))) return {};
+      if (!(await broker.topology.hasStream('limits'))) return {};
       return Object.fromEntries(await this.#limiterOf(broker).settings.all());
     });
   }
@@ -130,7 +130,7 @@ export class JobLimits {
 
 /** The ledgers that are stored; none where no limit was ever used. */
 export async function readLedgers(broker: Broker, { limit, key }: LimitFilter): Promise<Ledger[]> {
-  if (!(await broker.topology.hasExtra('limits'))) return [];
+  if (!(await broker.topology.hasStream('limits'))) return [];
   const { read, name } = broker.limits;
   const nowMs = broker.clock.now();
   const found: Ledger[] = [];

@@ -67,19 +67,26 @@ export interface MessageFacts {
   record: JobRecord | undefined;
   /** Of a queued job, the sequence of its last work message. */
   lastSeq?: number;
-  /** When the job must have ended at the latest, where no consumer covers the message; ms since the epoch. */
+  /** When the job must have ended at the latest, where nobody acknowledges the message, or has not yet; ms since the epoch. */
   endedByMs?: number;
+  /** What follows from the end of the job exists, and nobody waits for that end. */
+  isFollowedUp?: boolean;
 }
 
 /** Why a message is kept; undefined when it is purgeable. */
 export function reasonToKeepMessage(facts: MessageFacts): MessageReason | undefined {
   const { place, job, record } = facts;
-  if (place === 'pending' || place === 'delivered') return 'unacknowledged';
+  if (place === 'pending' || (place === 'delivered' && !isDoneWith(facts))) return 'unacknowledged';
   // What a worker has acknowledged and is no job is of use to nobody.
   if (!job) return place === 'acknowledged' ? undefined : 'foreign';
   if (facts.isRecurring) return 'recurring';
   if (!record) return 'unrecorded';
   return place === 'acknowledged' ? reasonIfAcknowledged(record, facts) : reasonIfUncovered(record, facts);
+}
+
+/** A worker that was given it once more would only acknowledge it. */
+function isDoneWith({ record, endedByMs = 0, isFollowedUp = false }: MessageFacts): boolean {
+  return record !== undefined && isFollowedUp && !reasonIfUncovered(record, { endedByMs });
 }
 
 /** An outcome, a timer or a later message has taken its place, or will if this process dies now. */
@@ -91,7 +98,10 @@ function reasonIfAcknowledged(
   return state === 'running' && workSeq === seq ? 'running' : undefined;
 }
 
-function reasonIfUncovered(record: JobRecord, { endedByMs = 0 }: MessageFacts): MessageReason | undefined {
+function reasonIfUncovered(
+  record: JobRecord,
+  { endedByMs = 0 }: Pick<MessageFacts, 'endedByMs'>,
+): MessageReason | undefined {
   if (!isTerminal(record.status)) return 'open';
   return Date.parse(record.finishedAt ?? record.updatedAt) > endedByMs ? 'fresh' : undefined;
 }

@@ -41,7 +41,7 @@ export class EndpointStore {
 
   /** Whether there ever was an endpoint. */
   isUsed(): Promise<boolean> {
-    return this.#broker.topology.hasExtra('endpoints');
+    return this.#broker.topology.hasStream('endpoints');
   }
 
   /** All endpoints, by id. */
