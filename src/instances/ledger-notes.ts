@@ -57,7 +57,9 @@ function monitored(record: JobRecord): NotedInstance[] {
   if (status !== 'failed') return [];
   if (error?.code === 'JETFLEET_INSTANCE_VANISHED') return ofPayload(record, [gone(record)]);
   const isReclaimed = textField(checkpoint, 'lastStatus') === 'preempted';
-  if (error?.code === 'JETFLEET_INSTANCE_FAILED' && isReclaimed) return ofPayload(record, [interrupted(at)]);
+  // It runs no more, and no watch of it follows.
+  if (error?.code === 'JETFLEET_INSTANCE_FAILED' && isReclaimed)
+    return ofPayload(record, [interrupted(at), stopped(at)]);
   if (error?.code !== 'JETFLEET_INSTANCE_TIMEOUT') return [];
   const onTimeout = textField(payload, 'onTimeout') ?? 'delete';
   if (onTimeout === 'delete')

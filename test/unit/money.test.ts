@@ -272,7 +272,7 @@ describe('what the outcome of a job proves', () => {
         ...failed('JETFLEET_INSTANCE_FAILED'),
         checkpoint: { lastStatus: 'preempted' },
       }),
-      [{ what: 'interrupted' }],
+      [{ what: 'interrupted' }, { what: 'state', state: 'stopped' }],
     ],
     [
       'a monitor whose instance has vanished',

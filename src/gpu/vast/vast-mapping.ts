@@ -109,12 +109,15 @@ export function mapVastOffer(offer: VastOffer, query: OfferQuery): Offer | undef
   const fits = spelled(offer.gpu_name) === spelled(query.productName) && offer.num_gpus === query.gpuNum;
   if (!fits || countryOf(offer.geolocation) !== query.region || perHour <= 0) return undefined;
   if (isSpot && minBid <= 0) return undefined;
+  // Hosts set their prices. One that cannot be read is not a cheap one.
+  const pricePerHour = amountOf(perHour);
+  if (pricePerHour === undefined) return undefined;
   return {
     productId: offer.id,
     productName: query.productName,
     region: query.region,
     billingMode: query.billingMode,
-    pricePerHour: Math.max(1, amountOf(perHour) ?? 0),
+    pricePerHour: Math.max(1, pricePerHour),
     details: { gpus: query.gpuNum, ...(isSpot && { bid: minBid }) },
   };
 }
