@@ -1859,7 +1859,11 @@ interface LedgerEntry {
         until: string;
         exact: string;
         days: Record<string, number>;
+        /** Since when it runs that runs at `until`: what is billed is rounded from there. */
+        runFrom?: string;
     };
+    /** When its state was last seen as the newest change says it: what is noted later but was seen before says nothing of now. */
+    seenAt?: string;
     /** When its provider took it back, or announced to. */
     interruptedAt?: string;
     /** When it was not there any more while its lease had not been renewed in time. */

@@ -15,8 +15,10 @@ interface Run {
 export function costOf(entry: LedgerEntry, nowMs: number): number {
   const { earlier } = entry;
   if (earlier && nowMs < Date.parse(earlier.until)) {
+    // Within a day, evenly: when in it is not kept.
+    const part = (day: string) => Math.min(1, (nowMs - dayMs(day)) / DAY_MS);
     const before = Object.entries(earlier.days).filter(([day]) => dayMs(day) < nowMs);
-    return before.reduce((sum, [, amount]) => sum + amount, 0);
+    return before.reduce((sum, [day, amount]) => sum + Math.floor(amount * part(day)), 0);
   }
   return chargeOf(entry, nowMs).amount;
 }
@@ -59,6 +61,15 @@ export function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
+/** When the time without a stop began that goes on at a change of its price; undefined where none does. */
+export function runBeginOf(entry: LedgerEntry, at: string): string | undefined {
+  const atMs = Date.parse(at);
+  const run = runsOf({ ...entry, endedAt: undefined }, atMs + 1).find(
+    ({ fromMs, toMs }) => fromMs < atMs && atMs < toMs,
+  );
+  return run && new Date(run.fromMs).toISOString();
+}
+
 function dayMs(day: string): number {
   return Date.parse(`${day}T00:00:00Z`);
 }
@@ -67,7 +78,7 @@ function startOfDay(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
 }
 
-function runsOf({ changes, endedAt }: LedgerEntry, nowMs: number): Run[] {
+function runsOf({ changes, endedAt, earlier }: LedgerEntry, nowMs: number): Run[] {
   const endMs = Math.min(nowMs, endedAt === undefined ? nowMs : Date.parse(endedAt));
   const runs: Run[] = [];
   let run: Run | undefined;
@@ -80,7 +91,10 @@ function runsOf({ changes, endedAt }: LedgerEntry, nowMs: number): Run[] {
       continue;
     }
     if (!run) {
-      run = { fromMs: ms, toMs: endMs, prices: [] };
+      // What is billed goes on being counted from the begin of the run.
+      const isFirst = runs.length === 0 && at === earlier?.until;
+      const fromMs = isFirst && earlier?.runFrom !== undefined ? Date.parse(earlier.runFrom) : ms;
+      run = { fromMs, toMs: endMs, prices: [] };
       runs.push(run);
     }
     run.prices.push({ fromMs: ms, pricePerHour: pricePerHour ?? 0 });

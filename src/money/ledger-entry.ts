@@ -47,7 +47,15 @@ export interface LedgerEntry {
   /** Oldest first; the first one is of when it was rented, or of `earlier.until`. */
   changes: LedgerChange[];
   /** What changes before cost, which are not kept one by one: as {@link Charge.exact}, and by UTC day. */
-  earlier?: { until: string; exact: string; days: Record<string, number> };
+  earlier?: {
+    until: string;
+    exact: string;
+    days: Record<string, number>;
+    /** Since when it runs that runs at `until`: what is billed is rounded from there. */
+    runFrom?: string;
+  };
+  /** When its state was last seen as the newest change says it: what is noted later but was seen before says nothing of now. */
+  seenAt?: string;
   /** When its provider took it back, or announced to. */
   interruptedAt?: string;
   /** When it was not there any more while its lease had not been renewed in time. */
@@ -98,7 +106,7 @@ const RANK: readonly LedgerEnd[] = ['gone', 'reclaimed', 'watchdog', 'deleted'];
 export function noted(entry: LedgerEntry, note: LedgerNote): LedgerEntry | undefined {
   switch (note.what) {
     case 'state':
-      return changed(entry, note.at, { state: note.state });
+      return withState(entry, note);
     case 'price':
       return changed(entry, note.at, { pricePerHour: note.pricePerHour });
     case 'interrupted':
@@ -110,6 +118,59 @@ export function noted(entry: LedgerEntry, note: LedgerNote): LedgerEntry | undef
     case 'back':
       return returned(entry, note.at);
   }
+}
+
+/**
+ * A state, at its own time: notes come late where the broker was slow. One of before the newest change of the state fills in what was
+ * before it; where only the same state was seen since, it ended when that was seen.
+ */
+function withState(
+  entry: LedgerEntry,
+  { at, state }: LedgerNote & { what: 'state' },
+): LedgerEntry | undefined {
+  const { changes, endedAt, seenAt } = entry;
+  const last = changes.at(-1);
+  const newest = changes.findLast((each, index) => each.state !== changes[index - 1]?.state);
+  if (!last || !newest || endedAt !== undefined) return undefined;
+  const knownAt = seenAt !== undefined && seenAt > newest.at ? seenAt : newest.at;
+  if (at > knownAt) {
+    if (state === last.state) return { ...entry, seenAt: at };
+    // A price that was seen later stays.
+    const since = changes.filter((each) => each.at > at).map((each) => ({ ...each, state }));
+    const before = changes.filter((each) => each.at <= at);
+    const price = before.at(-1)?.pricePerHour ?? null;
+    const first: LedgerChange = { at, state, pricePerHour: price };
+    return { ...entry, changes: [...before.filter((each) => each.at !== at), first, ...since] };
+  }
+  const from = changes[0]?.at ?? at;
+  if (at <= from || at === knownAt || stateAt(changes, at) === state) return undefined;
+  const untilAt = nextStateAt(changes, at) ?? knownAt;
+  const inside = changes
+    .filter((each) => each.at > at && each.at < untilAt)
+    .map((each) => ({ ...each, state }));
+  const around = (time: string) => ({
+    ...(changes.findLast((each) => each.at <= time) as LedgerChange),
+    at: time,
+  });
+  return {
+    ...entry,
+    changes: [
+      ...changes.filter((each) => each.at < at),
+      { ...around(at), state },
+      ...inside,
+      around(untilAt),
+      ...changes.filter((each) => each.at > untilAt),
+    ],
+  };
+}
+
+function stateAt(changes: readonly LedgerChange[], at: string): BilledState | undefined {
+  return changes.findLast((each) => each.at <= at)?.state;
+}
+
+function nextStateAt(changes: readonly LedgerChange[], at: string): string | undefined {
+  const now = stateAt(changes, at);
+  return changes.find((each) => each.at > at && each.state !== now)?.at;
 }
 
 function changed(entry: LedgerEntry, at: string, what: Partial<LedgerChange>): LedgerEntry | undefined {
@@ -129,10 +190,15 @@ function changed(entry: LedgerEntry, at: string, what: Partial<LedgerChange>): L
 
 function ended(entry: LedgerEntry, at: string, end: LedgerEnd): LedgerEntry | undefined {
   if (entry.endedAt === undefined)
-    return withEnd({ ...entry, endedAt: at > entry.rentedAt ? at : entry.rentedAt }, end);
-  const endedAt = at < entry.endedAt && at >= entry.rentedAt ? at : entry.endedAt;
+    return withEnd({ ...entry, endedAt: at > earliestEnd(entry) ? at : earliestEnd(entry) }, end);
+  const endedAt = at < entry.endedAt && at >= earliestEnd(entry) ? at : entry.endedAt;
   const after = withEnd({ ...entry, endedAt }, end);
   return after.end === entry.end && endedAt === entry.endedAt ? undefined : after;
+}
+
+/** Of what was folded only the sums are known. */
+function earliestEnd({ earlier, rentedAt }: LedgerEntry): string {
+  return earlier?.until ?? rentedAt;
 }
 
 /** The end as far as all that is known says. */

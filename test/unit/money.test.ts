@@ -153,7 +153,60 @@ describe('the cost of an instance', () => {
   });
 });
 
+it.each([1_000, 60_000])(
+  'costs the same folded, where %d ms are billed and prices change in between',
+  (billedMs) => {
+    const changeAt = (index: number) => at(index * 7 + 1, (index * 13) % 60);
+    const notes = Array.from({ length: 450 }, (_, index): LedgerNote => {
+      const seenAt = changeAt(index);
+      if (index % 90 === 40) return { what: 'state', at: seenAt, state: 'stopped' };
+      if (index % 90 === 50) return { what: 'state', at: seenAt, state: 'running' };
+      return { what: 'price', at: seenAt, pricePerHour: 36_000 + index * 17 };
+    });
+    const whole = entryOf(notes, { billedMs });
+    const folded = notes.reduce(
+      (entry, note) => foldedEntry(noted(entry, note) ?? entry),
+      openedEntry({ ...RENTAL, billedMs }),
+    );
+    expect(folded.changes.length).toBeLessThan(220);
+    for (const minutes of [450 * 7, 450 * 7 + 500])
+      expect(costOf(folded, ms(minutes))).toBe(costOf(whole, ms(minutes)));
+    // Within what was folded the days are known, and nothing within a day.
+    const [day = 0, noon = 0] = [ms(24 * 60 - 60 * 8), ms(24 * 60 - 60 * 8 + 1)];
+    expect(costOf(folded, noon)).toBeLessThanOrEqual(costOf(whole, day + 86_400_000));
+    const early = noted(folded, { what: 'ended', at: at(1), end: 'deleted' });
+    expect(early?.endedAt).toBe(folded.earlier?.until);
+    const unpriced = { ...whole, changes: whole.changes.map((each) => ({ ...each, pricePerHour: null })) };
+    expect(foldedEntry(unpriced)).toBe(unpriced);
+  },
+);
+
 describe('an entry', () => {
+  it('has the state that was seen last, also where notes come late', () => {
+    const stop: LedgerNote = { what: 'state', at: at(10), state: 'stopped' };
+    const start: LedgerNote = { what: 'state', at: at(20), state: 'running' };
+    const price: LedgerNote = { what: 'price', at: at(15), pricePerHour: 72_000 };
+    const whole = entryOf([stop, price, start]);
+    expect(costOf(whole, ms(30))).toBe(6_000 + 12_000);
+    for (const notes of [
+      [start, stop, price],
+      [start, price, stop],
+      [price, start, stop],
+      [price, stop, start],
+      [stop, start, price],
+    ]) {
+      const entry = entryOf(notes);
+      expect(costOf(entry, ms(30)), JSON.stringify(notes)).toBe(costOf(whole, ms(30)));
+      expect(entry.changes.at(-1)?.state).toBe('running');
+    }
+    const stops = [at(10), at(30)].map(
+      (seenAt): LedgerNote => ({ what: 'state', at: seenAt, state: 'stopped' }),
+    );
+    const late = entryOf([...stops, start]);
+    expect(late.changes.at(-1)?.state).toBe('stopped');
+    expect(costOf(late, ms(60))).toBe(6_000 + 6_000);
+  });
+
   const ALL: LedgerNote[] = [
     { what: 'state', at: at(5), state: 'stopped' },
     { what: 'state', at: at(6), state: 'running' },
