@@ -68,7 +68,7 @@ function monitored(record: JobRecord): NotedInstance[] {
 }
 
 /** What a delete job has found costs money until it is proven to be gone, and was rented by somebody whose entry may be missing. */
-function deleted(record: JobRecord): NotedInstance[] {
+function deleted(record: JobRecord, before: JobRecord): NotedInstance[] {
   const { status, result, checkpoint } = record;
   if (status === 'completed') {
     const at = absentSince(record);
@@ -85,9 +85,16 @@ function deleted(record: JobRecord): NotedInstance[] {
         : []),
     ];
   }
-  const { found, looks } = (checkpoint ?? {}) as { found?: unknown; looks?: unknown };
-  if (looks !== 1 || !Array.isArray(found)) return [];
-  return found.flatMap((id) => (typeof id === 'string' ? [{ novitaInstanceId: id, notes: [] }] : []));
+  // Also what a later look has found, and what could not be deleted.
+  const known = foundIn(before);
+  return [...foundIn({ checkpoint })].flatMap((id) =>
+    known.has(id) ? [] : [{ novitaInstanceId: id, notes: [] }],
+  );
+}
+
+function foundIn({ checkpoint }: Pick<JobRecord, 'checkpoint'>): Set<string> {
+  const { found } = (checkpoint ?? {}) as { found?: unknown };
+  return new Set(Array.isArray(found) ? found.filter((id) => typeof id === 'string') : []);
 }
 
 function ordered(record: JobRecord): NotedInstance[] {
@@ -96,7 +103,10 @@ function ordered(record: JobRecord): NotedInstance[] {
     return ofPayload(record, [gone(record)]);
   // The one that took its place is that of another create job; the old one has a delete job.
   if (status !== 'completed' || textField(result, 'replaced') !== undefined) return [];
-  return ofPayload(record, [textField(result, 'status') === 'stopped' ? stopped(at) : running(at)]);
+  // It is billed from the order on, not from when it was seen to run.
+  const sentAt = textField(record.checkpoint, 'sentAt');
+  const startedAt = sentAt !== undefined && sentAt < at ? sentAt : at;
+  return ofPayload(record, [textField(result, 'status') === 'stopped' ? stopped(at) : running(startedAt)]);
 }
 
 interface Watched {
@@ -110,10 +120,11 @@ function watched(record: JobRecord, before: JobRecord): NotedInstance[] {
   const now = (checkpoint ?? {}) as Watched;
   const earlier = (before.checkpoint ?? record.payload ?? {}) as Watched;
   const notes: LedgerNote[] = [];
-  const isBack = isAway(earlier) && !isAway(now);
-  if (status !== 'completed' && status !== 'failed' && checkpoint !== undefined && isBack)
-    notes.push(running(at));
+  const isOver = status === 'completed' || status === 'failed';
+  const isBack = !isOver && checkpoint !== undefined && isAway(earlier) && !isAway(now);
   const { pricePerHour = now.pricePerHour, event, status: seen } = (result ?? {}) as Record<string, unknown>;
+  // One that ends with other news has seen it run as well.
+  if (isBack || (isAway(earlier) && seen === 'running')) notes.push(running(at));
   const isPriced = now.pricedAt !== earlier.pricedAt || event === 'priceChanged';
   if (isPriced && isAmount(pricePerHour)) notes.push({ what: 'price', at, pricePerHour });
   if (event === 'deleted') notes.push(gone(record));

@@ -163,13 +163,18 @@ function decodeEntry(data: Uint8Array): LedgerEntry | undefined {
       [id, provider, account, rentedAt].every((each) => typeof each === 'string') &&
       Array.isArray(tags);
     const isFolded =
-      earlier === undefined || (/^\d{1,40}$/.test(String(earlier.exact)) && typeof earlier.days === 'object');
+      earlier === undefined ||
+      (/^\d{1,40}$/.test(String(earlier.exact)) &&
+        isTime(earlier.until) &&
+        (earlier.runFrom === undefined || isTime(earlier.runFrom)) &&
+        Object.values(Object(earlier.days)).every(Number.isSafeInteger));
+    const isEnded = entry.endedAt === undefined || isTime(entry.endedAt);
     const isPriced =
       Number.isInteger(billedMs) &&
       (billedMs as number) > 0 &&
       Array.isArray(changes) &&
       changes.every(isChange);
-    return isEntry && isPriced && isFolded && !Number.isNaN(Date.parse(rentedAt as string))
+    return isEntry && isPriced && isFolded && isEnded && isTime(rentedAt)
       ? (entry as LedgerEntry)
       : undefined;
   } catch {
@@ -179,6 +184,11 @@ function decodeEntry(data: Uint8Array): LedgerEntry | undefined {
 
 function isChange(value: unknown): boolean {
   const { at, state, pricePerHour } = Object(value) as Record<string, unknown>;
-  const isTime = typeof at === 'string' && !Number.isNaN(Date.parse(at));
-  return isTime && typeof state === 'string' && (pricePerHour === null || Number.isSafeInteger(pricePerHour));
+  return (
+    isTime(at) && typeof state === 'string' && (pricePerHour === null || Number.isSafeInteger(pricePerHour))
+  );
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }

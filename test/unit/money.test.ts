@@ -406,13 +406,29 @@ describe('what the outcome of a job proves', () => {
   it.each<[string, JobRecord]>([
     ['a create that failed', job('create_instance', failed('JETFLEET_PROVIDER_CAPACITY'))],
     ['a monitor that polls', job('monitor_instance', { status: 'processing', state: 'waiting' })],
-    [
-      'a deletion that looks once more',
-      job('delete_instance', { status: 'processing', checkpoint: { found: ['abc'], looks: 2 } }),
-    ],
     ['a check', job('check_instance', { result: { status: 'terminated' } })],
     ['a job of another type', job('send_webhook', {})],
   ])('nothing: %s', (_, record) => {
     expect(notesOf(record, before)).toEqual([]);
+  });
+
+  it('what a deletion finds with a later look is entered, also where it then fails, and once', () => {
+    const looks = (found: string[], more: Partial<JobRecord> = {}) =>
+      job('delete_instance', { status: 'processing', checkpoint: { found, looks: 2 }, ...more });
+    expect(notesOf(looks(['abc']), looks([]))).toEqual([{ novitaInstanceId: 'abc', notes: [] }]);
+    expect(notesOf(looks(['abc'], failed('JETFLEET_INSTANCE_NOT_DELETED')), looks([]))).toHaveLength(1);
+    expect(notesOf(looks(['abc']), looks(['abc']))).toEqual([]);
+  });
+
+  it('a start is paid for from its order on', () => {
+    const record = job('start_instance', { result: { status: 'running' }, checkpoint: { sentAt: at(2) } });
+    expect(notesOf(record, before)[0]?.notes).toEqual([{ what: 'state', at: at(2), state: 'running' }]);
+  });
+
+  it('an instance that is back costs again, also where the watch ends with other news', () => {
+    const away = job('watch_instance', { status: 'processing', checkpoint: { reported: ['stopped'] } });
+    const seen = job('watch_instance', { result: { event: 'unhealthy', status: 'running' } });
+    expect(notesOf(seen, away)[0]?.notes).toEqual([{ what: 'state', at: at(10), state: 'running' }]);
+    expect(notesOf(seen, before)).toEqual([]);
   });
 });
