@@ -184,7 +184,7 @@ describe('placement over providers', () => {
     await add('order-8', { maxPricePerHour: 1_000 });
     const waiting = await fleet.waitForJob('order-8', 'retrying');
     expect(waiting.error).toMatchObject({ code: 'JETFLEET_PROVIDER_CAPACITY' });
-    expect(waiting.error?.message).toContain('at most 1000');
+    expect(waiting.error?.message).toContain('at most $0.01000 an hour');
     await add('order-9', { providers: ['acme'] });
     expect((await fleet.waitForJob('order-9', 'rejected')).error?.message).toContain('novita, runpod');
   });
