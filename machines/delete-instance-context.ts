@@ -65,7 +65,9 @@ export function snoozed(
   intervalMs: number,
   error?: unknown,
 ): { outcome: JobOutcome } {
-  const growing = Math.min(intervalMs * 2 ** Math.min(checkpoint.looks - 1, 20), MAX_PAUSE_MS);
+  // An absence is proven at the pace of its own reads, however long the provider was away before.
+  const polls = error === undefined && checkpoint.absent ? checkpoint.absent.reads : checkpoint.looks;
+  const growing = Math.min(intervalMs * 2 ** Math.min(polls - 1, 20), MAX_PAUSE_MS);
   const delayMs = error === undefined ? growing : retryDelayMs(error, growing, MAX_PAUSE_MS);
   return { outcome: { kind: 'snoozed', delayMs, checkpoint } };
 }

@@ -127,6 +127,19 @@ describe('deleting what was rented', () => {
     expect(pauses.at(-1)).toBe(60_000);
   });
 
+  it('proves an absence at its own pace, however often the provider was away before', async () => {
+    let checkpoint: DeleteCheckpoint | undefined;
+    for (let time = 0; time < 6; time++)
+      checkpoint = (await look(known, () => ['p-1'], { checkpoint, remove: fail(down()) })).left;
+    const pauses: unknown[] = [];
+    for (let time = 0; time < 2; time++) {
+      const run = await look(known, () => [], { checkpoint, afterMs: 100 * time });
+      pauses.push((run.outcome as { delayMs?: number }).delayMs);
+      checkpoint = run.left;
+    }
+    expect(pauses).toEqual([100, 200]);
+  });
+
   it('waits as long as the provider asks', async () => {
     const busy = new JetfleetError('JETFLEET_PROVIDER_RATE_LIMITED', 'slow down', {
       retryable: true,
