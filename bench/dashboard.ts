@@ -87,6 +87,10 @@ const ASKED: Readonly<Record<string, readonly string[]>> = {
   '/webhook-endpoints': ['/webhook-endpoints'],
   '/webhook-endpoints/{id}': ['/webhook-endpoints/nobody'],
   '/instances/{id}': ['/instances/nobody'],
+  '/instances/{id}/cost': ['/instances/job-1/cost'],
+  '/ledger': ['/ledger?limit=50', '/ledger?limit=50&status=ended', '/ledger?limit=50&tag=none'],
+  '/ledger/spent': ['/ledger/spent', '/ledger/spent?tag=none'],
+  '/orphans': ['/orphans'],
 };
 /** They go on for as long as somebody listens. */
 const STREAMS: ReadonlySet<string> = new Set(['/events', '/inspect', '/live', '/fleet', '/jobs/{id}/stream']);

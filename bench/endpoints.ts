@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { JobQueueService, JobWorkerService, webhooks } from 'jetfleet';
+import { ask, endChild, nextMessage, serveParent } from './measures/child-process.js';
 import { startNats } from './servers/nats.js';
 
 const [EACH, ROUNDS_A_SECOND, KEPT, ENDS] = [
@@ -44,14 +45,11 @@ async function deliver(servers: string): Promise<void> {
   const worker = new JobWorkerService(queue).use(webhooks({ guard: { allowPrivate: true } }));
   worker.registerHandler('noop', { handler: () => 'done', concurrency: 50 });
   await worker.start();
-  process.on('message', () =>
-    process.send?.(process.cpuUsage().user / 1_000 + process.cpuUsage().system / 1_000),
-  );
-  process.once('disconnect', async () => {
+  const cpuMs = () => process.cpuUsage().user / 1_000 + process.cpuUsage().system / 1_000;
+  serveParent(cpuMs, async () => {
     await worker.shutdown(1_000);
     await queue.close();
   });
-  process.send?.('ready');
 }
 
 interface Receiver {
@@ -137,7 +135,7 @@ async function run(broker: string, receiver: Receiver, namespace: string, endpoi
     await queue.webhookEndpoints.add({ id, url: `${url}/${id}`, events: ['bench.none'] });
   }
   const worker = startWorker(broker, namespace);
-  await once(worker, 'message');
+  await nextMessage(worker, 'a worker');
   const added = new Map<string, number>();
   // One after the other, evenly over time: a burst would measure how long itself takes.
   const total = EACH * endpoints.length;
@@ -166,9 +164,9 @@ async function run(broker: string, receiver: Receiver, namespace: string, endpoi
   for (const id of endpoints.filter((each) => !reach.includes(each)))
     lost += EACH - (await waitingOf(queue, id));
   times.clear();
-  const cpuMs = await cpuOf(worker);
+  const cpuMs = await ask<number>(worker, 'cpu');
   const writes = await writesIn(broker, namespace, total);
-  await stopWorker(worker);
+  await endChild(worker);
   const at = (part: number) => Math.round(waits[Math.floor(waits.length * part)] ?? 0);
   return { p50: at(0.5), p99: at(0.99), lost, writes, cpuMs: Math.round((cpuMs / total) * 10) / 10 };
 }
@@ -211,7 +209,7 @@ async function keep(broker: string, receiver: Receiver) {
   await queue.webhookEndpoints.add({ id: 'kept', url: `${receiver.url}/kept`, events: ['bench.none'] });
   await queue.webhookEndpoints.disable('kept');
   const worker = startWorker(broker, 'kept');
-  await once(worker, 'message');
+  await nextMessage(worker, 'a worker');
   await queue.addJobs(Array.from({ length: KEPT }, (_, sequence) => webhookTo('kept', sequence)));
   await until(async () => (await queue.webhookEndpoints.get('kept')).kept.count === KEPT);
   const began = performance.now();
@@ -219,7 +217,7 @@ async function keep(broker: string, receiver: Receiver) {
   await until(() => (receiver.arrived.get('kept') ?? []).length >= KEPT);
   const tookMs = performance.now() - began;
   const isInOrder = (receiver.arrived.get('kept') ?? []).every((sequence, place) => sequence === place);
-  await stopWorker(worker);
+  await endChild(worker);
   return { kept: KEPT, keptInOrder: isInOrder, keptSentAfterS: Math.round(tookMs / 100) / 10 };
 }
 
@@ -236,10 +234,10 @@ async function passOn(broker: string, receiver: Receiver) {
   await queue.addJobs(Array.from({ length: ENDS }, () => ({ type: 'noop', payload: {} })));
   const began = performance.now();
   const worker = startWorker(broker, 'passed');
-  await once(worker, 'message');
+  await nextMessage(worker, 'a worker');
   await until(() => (receiver.arrived.get('ends') ?? []).length >= ENDS);
   const tookMs = performance.now() - began;
-  await stopWorker(worker);
+  await endChild(worker);
   return { ends: ENDS, endsDeliveredPerS: Math.round((ENDS / tookMs) * 1_000) };
 }
 
@@ -251,19 +249,6 @@ function webhookTo(endpoint: string, sequence: number) {
 function startWorker(broker: string, namespace: string) {
   const env = { ...process.env, BENCH_BROKER: broker, BENCH_NAMESPACE: namespace };
   return fork(fileURLToPath(import.meta.url), { env, execArgv: process.execArgv });
-}
-
-/** What its worker has used, ms. */
-async function cpuOf(worker: ReturnType<typeof startWorker>): Promise<number> {
-  worker.send('cpu');
-  const [ms] = await once(worker, 'message');
-  return Number(ms);
-}
-
-async function stopWorker(worker: ReturnType<typeof startWorker>): Promise<void> {
-  const ended = once(worker, 'exit');
-  worker.disconnect();
-  await ended;
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {

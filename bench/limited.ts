@@ -5,7 +5,7 @@
  *     npx tsx bench/limited.ts [jobs]
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { defineJob, JobQueueService, JobWorkerService, type JobLimit } from 'jetfleet';
+import { defineJob, type JobLimit, JobQueueService, JobWorkerService } from 'jetfleet';
 import { startEmbeddedServer } from '../src/embedded/index.js';
 import { treeUsage } from './servers/process-tree.js';
 

@@ -4,12 +4,12 @@
  *
  *     npx tsx bench/parents.ts [parents] [children of each]
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { fork } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { defineJob, JobQueueService, JobWorkerService } from 'jetfleet';
 import { z } from 'zod';
+import { ask, endChild, nextMessage, serveParent } from './measures/child-process.js';
 import { startNats } from './servers/nats.js';
 
 interface Memory {
@@ -43,16 +43,15 @@ async function holdParents(servers: string): Promise<void> {
     { concurrency: 20 },
   );
   await worker.start();
-  process.on('message', () => {
+  const memory = (): Memory => {
     globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
-    process.send?.({ rss, heapUsed, external } satisfies Memory);
-  });
-  process.once('disconnect', async () => {
+    return { rss, heapUsed, external };
+  };
+  serveParent(memory, async () => {
     await worker.shutdown(1_000);
     await queue.close();
   });
-  process.send?.('ready');
 }
 
 async function measure(): Promise<void> {
@@ -62,7 +61,7 @@ async function measure(): Promise<void> {
   const holder = fork(fileURLToPath(import.meta.url), [String(PARENTS), String(CHILDREN), nats.url], {
     execArgv: [...process.execArgv, '--expose-gc'],
   });
-  await once(holder, 'message');
+  await nextMessage(holder, 'a worker');
 
   const leaves = new JobWorkerService(queue);
   leaves.handle(leaf, async ({ payload }) => payload.n, { concurrency: 64 });
@@ -70,13 +69,13 @@ async function measure(): Promise<void> {
   await queue.addJobs(Array.from({ length: WARM_UP }, () => parent.of({ children: CHILDREN })));
   await until(async () => (await stats()).completedJobs >= WARM_UP * (CHILDREN + 1));
   await leaves.shutdown(10_000);
-  const before = await memoryOf(holder);
+  const before = await ask<Memory>(holder, 'memory');
 
   const began = performance.now();
   await queue.addJobs(Array.from({ length: PARENTS }, () => parent.of({ children: CHILDREN })));
   await until(async () => (await stats()).waitingJobs === PARENTS);
   const waitAfterMs = performance.now() - began;
-  const waiting = await memoryOf(holder);
+  const waiting = await ask<Memory>(holder, 'memory');
 
   const again = new JobWorkerService(queue);
   again.handle(leaf, async ({ payload }) => payload.n, { concurrency: 64 });
@@ -90,25 +89,17 @@ async function measure(): Promise<void> {
     rssGrowthMB: megabytes(waiting.rss - before.rss),
     heapGrowthMB: megabytes(waiting.heapUsed + waiting.external - before.heapUsed - before.external),
     allEndedAfterS: seconds(performance.now() - woken),
-    rssAtEndMB: megabytes((await memoryOf(holder)).rss),
+    rssAtEndMB: megabytes((await ask<Memory>(holder, 'memory')).rss),
   };
   process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
   await again.shutdown(10_000);
-  const ended = once(holder, 'exit');
-  holder.disconnect();
-  await ended;
+  await endChild(holder);
   await queue.close();
   await nats[Symbol.asyncDispose]();
 
   function stats() {
     return queue.getStats();
   }
-}
-
-async function memoryOf(holder: ChildProcess): Promise<Memory> {
-  const answer = once(holder, 'message');
-  holder.send('memory');
-  return (await answer)[0] as Memory;
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -4,10 +4,10 @@
  *     npx tsx bench/rate.ts [max] [per ms] [seconds] [workers] [slots of each]
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { defineJob, JobQueueService, JobWorkerService } from 'jetfleet';
+import { ask, endChild, nextMessage, serveParent } from './measures/child-process.js';
 import { startNats } from './servers/nats.js';
 
 const [MAX, PER_MS, SECONDS, WORKERS, SLOTS] = [100, 1_000, 60, 2, 20].map((usual, index) =>
@@ -31,15 +31,15 @@ async function work(servers: string): Promise<void> {
     },
     { concurrency: SLOTS },
   );
-  process.on('message', async (said) => {
-    if (said === 'start') await worker.start();
-    process.send?.(said === 'start' ? 'started' : starts);
-  });
-  process.once('disconnect', async () => {
+  const answer = async (said: unknown) => {
+    if (said !== 'start') return starts;
+    await worker.start();
+    return 'started';
+  };
+  serveParent(answer, async () => {
     await worker.shutdown(1_000);
     await queue.close();
   });
-  process.send?.('ready');
 }
 
 async function measure(): Promise<void> {
@@ -54,8 +54,7 @@ async function measure(): Promise<void> {
   const starts = (await Promise.all(processes.map((each) => ask<number[]>(each, 'starts'))))
     .flat()
     .sort((a, b) => a - b);
-  for (const each of processes) each.disconnect();
-  await Promise.all(processes.map((each) => once(each, 'exit')));
+  await Promise.all(processes.map(endChild));
   await queue.close();
   await nats[Symbol.asyncDispose]();
 
@@ -77,13 +76,6 @@ async function measure(): Promise<void> {
 async function startProcess(url: string): Promise<ChildProcess> {
   const args = [MAX, PER_MS, SECONDS, WORKERS, SLOTS].map(String);
   const child = fork(fileURLToPath(import.meta.url), [...args, url]);
-  await once(child, 'message');
+  await nextMessage(child, 'a worker');
   return child;
-}
-
-async function ask<T>(child: ChildProcess, what: string): Promise<T> {
-  const answer = once(child, 'message');
-  child.send(what);
-  const [said] = await answer;
-  return said as T;
 }

@@ -7,12 +7,12 @@
  *     npm run build && npx tsx bench/unwatched.ts [jobs a turn] [pairs]
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type HandlerOptions, JobQueueService, JobWorkerService } from 'jetfleet';
 import { fromPromise, setup } from 'xstate';
 import { thisMachine } from './machine.js';
+import { ask, endChild, nextMessage, serveParent } from './measures/child-process.js';
 import { startNats } from './servers/nats.js';
 import { median, percentile } from './statistics.js';
 
@@ -52,15 +52,14 @@ async function work(servers: string, isUsual: boolean): Promise<void> {
   worker.registerHandler(`function_${suffix}`, { handler: () => 'done', concurrency: CONCURRENCY });
   worker.registerHandler(`chart_${suffix}`, { chart, concurrency: CONCURRENCY } as unknown as HandlerOptions);
   await worker.start();
-  process.on('message', () => {
+  const cpuMicros = () => {
     const { user, system } = process.cpuUsage();
-    process.send?.(user + system);
-  });
-  process.once('disconnect', async () => {
+    return user + system;
+  };
+  serveParent(cpuMicros, async () => {
     await worker.shutdown(1_000);
     await queue.close();
   });
-  process.send?.('ready');
 }
 
 async function measure(): Promise<void> {
@@ -73,10 +72,10 @@ async function measure(): Promise<void> {
     const type = `${kind}_${of}`;
     const expected = (done.get(type) ?? 0) + JOBS;
     done.set(type, expected);
-    const before = await cpuOf(workers[of]);
+    const before = await ask<number>(workers[of], 'cpu');
     await queue.addJobs(Array.from({ length: JOBS }, () => ({ type, payload: null })));
     while (((await queue.getStats()).byType[type]?.completed ?? 0) < expected) await delay(20);
-    return ((await cpuOf(workers[of])) - before) / JOBS;
+    return ((await ask<number>(workers[of], 'cpu')) - before) / JOBS;
   };
   const figures: Record<string, object> = {};
   for (const kind of KINDS) {
@@ -99,26 +98,15 @@ async function measure(): Promise<void> {
   process.stdout.write(
     `${JSON.stringify({ machine: thisMachine(), jobs: JOBS, pairs: PAIRS, ...figures }, null, 2)}\n`,
   );
-  for (const each of Object.values(workers)) {
-    const ended = once(each, 'exit');
-    each.disconnect();
-    await ended;
-  }
+  for (const each of Object.values(workers)) await endChild(each);
   await queue.close();
   await nats[Symbol.asyncDispose]();
 }
 
 async function startWorker(url: string, keeps: string): Promise<ChildProcess> {
   const child = fork(fileURLToPath(import.meta.url), [String(JOBS), String(PAIRS), url, keeps]);
-  await once(child, 'message');
+  await nextMessage(child, 'a worker');
   return child;
-}
-
-async function cpuOf(worker: ChildProcess): Promise<number> {
-  const answer = once(worker, 'message');
-  worker.send('cpu');
-  const [said] = await answer;
-  return said as number;
 }
 
 function rounded(value: number): number {

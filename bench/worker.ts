@@ -4,6 +4,7 @@
  */
 import { connect } from '@nats-io/transport-node';
 import { JobQueueService, JobWorkerService } from 'jetfleet';
+import { serveParent } from './measures/child-process.js';
 import { sharedNowMs, TYPE } from './measures/workers.js';
 
 export interface WorkerReport {
@@ -25,10 +26,8 @@ worker.registerHandler<{ addedMs: number }>(TYPE, {
 await worker.start();
 
 const report = (): WorkerReport => ({ latenciesMs, messagesIn: connection.stats().inMsgs });
-process.on('message', () => process.send?.(report()));
-process.once('disconnect', async () => {
+serveParent(report, async () => {
   await worker.shutdown(1_000);
   await queue.close();
   await connection.close();
 });
-process.send?.(report());

@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect } from '@nats-io/transport-node';
@@ -7,7 +6,7 @@ import { JobQueueService } from 'jetfleet';
 import { treeUsage } from '../servers/process-tree.js';
 import { CONCURRENCY } from '../sizes.js';
 import type { WorkerReport } from '../worker.js';
-import { nextMessage } from './child-process.js';
+import { ask, endChild, nextMessage } from './child-process.js';
 import type { Measure } from './measure.js';
 import { atEvenPace } from './pace.js';
 import { latencyFigures } from './start-latency.js';
@@ -116,19 +115,10 @@ interface WorkerInProcess {
 
 async function startWorkerProcess(url: string): Promise<WorkerInProcess> {
   const child = fork(fileURLToPath(new URL('../worker.ts', import.meta.url)), [url, String(CONCURRENCY)]);
-  const answer = () => nextMessage<WorkerReport>(child, 'a worker');
-  await answer();
+  await nextMessage(child, 'a worker');
   return {
     pid: child.pid as number,
-    report() {
-      const answered = answer();
-      child.send('report');
-      return answered;
-    },
-    async stop() {
-      const exited = once(child, 'exit');
-      child.disconnect();
-      await exited;
-    },
+    report: () => ask<WorkerReport>(child, 'report'),
+    stop: () => endChild(child),
   };
 }

@@ -1,6 +1,7 @@
 /** What the outcome of a job proves of the instance that it was about, for the ledger: a function of its record alone, so that any worker notes the same. */
 import type { JobRecord } from '../jobs/job-record.js';
 import { textField } from '../jobs/text-field.js';
+import { isTerminal } from '../jobs/vocabulary.js';
 import type { LedgerNote } from '../money/ledger-entry.js';
 import { createInstance, deleteInstance, monitorInstance } from './jobs.js';
 import {
@@ -120,11 +121,10 @@ function watched(record: JobRecord, before: JobRecord): NotedInstance[] {
   const now = (checkpoint ?? {}) as Watched;
   const earlier = (before.checkpoint ?? record.payload ?? {}) as Watched;
   const notes: LedgerNote[] = [];
-  const isOver = status === 'completed' || status === 'failed';
-  const isBack = !isOver && checkpoint !== undefined && isAway(earlier) && !isAway(now);
   const { pricePerHour = now.pricePerHour, event, status: seen } = (result ?? {}) as Record<string, unknown>;
-  // One that ends with other news has seen it run as well.
-  if (isBack || (isAway(earlier) && seen === 'running')) notes.push(running(at));
+  // It is back where a look that goes on no longer has it away, or where the watch ends with other news of one that runs.
+  const goesOn = !isTerminal(status) && checkpoint !== undefined;
+  if (isAway(earlier) && (goesOn ? !isAway(now) : seen === 'running')) notes.push(running(at));
   const isPriced = now.pricedAt !== earlier.pricedAt || event === 'priceChanged';
   if (isPriced && isAmount(pricePerHour)) notes.push({ what: 'price', at, pricePerHour });
   if (event === 'deleted') notes.push(gone(record));

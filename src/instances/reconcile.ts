@@ -175,7 +175,7 @@ class Comparison {
     const listed = new Map<string, Instance>();
     for await (const instance of part.list({ namePrefix: INSTANCE_NAME_PREFIX })) {
       const { id, status } = instance;
-      if (status !== 'terminated' && status !== 'terminating') listed.set(ownId(part.name, id), instance);
+      if (!isEnding(status)) listed.set(ownId(part.name, id), instance);
     }
     return listed;
   }
@@ -247,7 +247,7 @@ class Comparison {
   async #findBack(entry: LedgerEntry, listed: Instance): Promise<void> {
     const { part, store } = this.#options;
     const instance = await part.get(listed.id);
-    if (!instance || instance.status === 'terminated' || instance.status === 'terminating') return;
+    if (!instance || isEnding(instance.status)) return;
     const values = { ledger: entry.endedAt ?? null, shown: instance.status };
     await this.#differ('back', entry, values, { what: 'back', at: this.#now });
     const opened = await store.find(entry.novitaInstanceId);
@@ -295,6 +295,10 @@ class Comparison {
   get #now(): string {
     return new Date(this.#options.broker.clock.now()).toISOString();
   }
+}
+
+function isEnding(status: Instance['status']): boolean {
+  return status === 'terminated' || status === 'terminating';
 }
 
 /** Undefined for a status that says nothing of what is billed. */

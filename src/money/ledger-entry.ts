@@ -99,6 +99,11 @@ export function completedEntry(entry: LedgerEntry, rental: Rental): LedgerEntry 
   return { ...entry, ...Object.fromEntries(missing), changes, ...(lacksTags && { tags: rental.tags }) };
 }
 
+/** Whether an instance was there at a time or later. */
+export function wasThereSince({ endedAt }: LedgerEntry, sinceMs: number): boolean {
+  return endedAt === undefined || Date.parse(endedAt) >= sinceMs;
+}
+
 /** Which of two ends is the more exact: what was deleted by us is also gone. */
 const RANK: readonly LedgerEnd[] = ['gone', 'reclaimed', 'watchdog', 'deleted'];
 
@@ -106,9 +111,9 @@ const RANK: readonly LedgerEnd[] = ['gone', 'reclaimed', 'watchdog', 'deleted'];
 export function noted(entry: LedgerEntry, note: LedgerNote): LedgerEntry | undefined {
   switch (note.what) {
     case 'state':
-      return withState(entry, note);
+      return withState(entry, note.at, note.state);
     case 'price':
-      return changed(entry, note.at, { pricePerHour: note.pricePerHour });
+      return withPrice(entry, note.at, note.pricePerHour);
     case 'interrupted':
       return entry.interruptedAt === undefined ? { ...entry, interruptedAt: note.at } : undefined;
     case 'lapsed':
@@ -124,67 +129,52 @@ export function noted(entry: LedgerEntry, note: LedgerNote): LedgerEntry | undef
  * A state, at its own time: notes come late where the broker was slow. One of before the newest change of the state fills in what was
  * before it; where only the same state was seen since, it ended when that was seen.
  */
-function withState(
-  entry: LedgerEntry,
-  { at, state }: LedgerNote & { what: 'state' },
-): LedgerEntry | undefined {
+function withState(entry: LedgerEntry, at: string, state: BilledState): LedgerEntry | undefined {
   const { changes, endedAt, seenAt } = entry;
-  const last = changes.at(-1);
   const newest = changes.findLast((each, index) => each.state !== changes[index - 1]?.state);
-  if (!last || !newest || endedAt !== undefined) return undefined;
+  if (!newest || endedAt !== undefined) return undefined;
   const knownAt = seenAt !== undefined && seenAt > newest.at ? seenAt : newest.at;
-  if (at > knownAt) {
-    if (state === last.state) return { ...entry, seenAt: at };
-    // A price that was seen later stays.
-    const since = changes.filter((each) => each.at > at).map((each) => ({ ...each, state }));
-    const before = changes.filter((each) => each.at <= at);
-    const price = before.at(-1)?.pricePerHour ?? null;
-    const first: LedgerChange = { at, state, pricePerHour: price };
-    return { ...entry, changes: [...before.filter((each) => each.at !== at), first, ...since] };
-  }
-  const from = changes[0]?.at ?? at;
-  if (at <= from || at === knownAt || stateAt(changes, at) === state) return undefined;
-  const untilAt = nextStateAt(changes, at) ?? knownAt;
-  const inside = changes
-    .filter((each) => each.at > at && each.at < untilAt)
-    .map((each) => ({ ...each, state }));
-  const around = (time: string) => ({
-    ...(changes.findLast((each) => each.at <= time) as LedgerChange),
-    at: time,
-  });
-  return {
-    ...entry,
-    changes: [
-      ...changes.filter((each) => each.at < at),
-      { ...around(at), state },
-      ...inside,
-      around(untilAt),
-      ...changes.filter((each) => each.at > untilAt),
-    ],
-  };
+  const before = asAt(changes, at)?.state;
+  if (at > knownAt && before === state) return { ...entry, seenAt: at };
+  if (at > knownAt) return { ...entry, changes: stateFrom(changes, state, at) };
+  if (at <= (changes[0]?.at ?? at) || at === knownAt || before === state) return undefined;
+  const untilAt = changes.find((each) => each.at > at && each.state !== before)?.at ?? knownAt;
+  return { ...entry, changes: stateFrom(changes, state, at, untilAt) };
 }
 
-function stateAt(changes: readonly LedgerChange[], at: string): BilledState | undefined {
-  return changes.findLast((each) => each.at <= at)?.state;
+/** Changes with a state from a time on, until another time or for good. Prices stay as they are. */
+function stateFrom(
+  changes: readonly LedgerChange[],
+  state: BilledState,
+  at: string,
+  untilAt?: string,
+): LedgerChange[] {
+  const after = changes.filter((each) => each.at > at);
+  const isIn = (each: LedgerChange) => untilAt === undefined || each.at < untilAt;
+  return [
+    ...changes.filter((each) => each.at < at),
+    { ...(asAt(changes, at) as LedgerChange), at, state },
+    ...after.filter(isIn).map((each) => ({ ...each, state })),
+    ...(untilAt === undefined ? [] : [{ ...(asAt(changes, untilAt) as LedgerChange), at: untilAt }]),
+    ...after.filter((each) => untilAt !== undefined && each.at > untilAt),
+  ];
 }
 
-function nextStateAt(changes: readonly LedgerChange[], at: string): string | undefined {
-  const now = stateAt(changes, at);
-  return changes.find((each) => each.at > at && each.state !== now)?.at;
+function asAt(changes: readonly LedgerChange[], at: string): LedgerChange | undefined {
+  return changes.findLast((each) => each.at <= at);
 }
 
-function changed(entry: LedgerEntry, at: string, what: Partial<LedgerChange>): LedgerEntry | undefined {
+function withPrice(entry: LedgerEntry, at: string, pricePerHour: number): LedgerEntry | undefined {
   const { changes, endedAt } = entry;
   const last = changes.at(-1);
   // What is late says nothing new, but for what was not known at all.
-  if (!last || endedAt !== undefined) return undefined;
-  const next = { ...last, ...what, at: at > last.at ? at : last.at };
-  if (next.state === last.state && next.pricePerHour === last.pricePerHour) return undefined;
-  if (last.pricePerHour === null && next.pricePerHour !== null && next.state === last.state) {
+  if (!last || endedAt !== undefined || pricePerHour === last.pricePerHour) return undefined;
+  if (last.pricePerHour === null) {
     // Nothing cheaper or dearer was known before.
-    const known = changes.map((each) => ({ ...each, pricePerHour: each.pricePerHour ?? next.pricePerHour }));
+    const known = changes.map((each) => ({ ...each, pricePerHour: each.pricePerHour ?? pricePerHour }));
     return { ...entry, changes: known };
   }
+  const next = { ...last, pricePerHour, at: at > last.at ? at : last.at };
   return { ...entry, changes: next.at === last.at ? [...changes.slice(0, -1), next] : [...changes, next] };
 }
 

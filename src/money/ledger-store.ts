@@ -130,11 +130,11 @@ export class LedgerStore {
       ...(status === 'ended' && { headers: [[Header.TTL, expiry]] }),
     };
     const ledger = extra.of('ledger');
-    await ledger.open();
     if (!before || before.subject === subject) {
       await ledger.append({ ...write, expect });
       return;
     }
+    await ledger.open();
     const left: Append = { subject: before.subject, data: '', headers: [[Header.TTL, '1s']], expect };
     await ledger.commit([left, write]);
   }

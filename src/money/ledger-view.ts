@@ -2,7 +2,7 @@
 import { AtOnce } from '../broker/at-once.js';
 import type { Broker } from '../broker/broker.js';
 import { ANY } from '../wire/subjects.js';
-import type { LedgerEntry } from './ledger-entry.js';
+import { type LedgerEntry, wasThereSince } from './ledger-entry.js';
 import { LedgerStore } from './ledger-store.js';
 
 /** Then all is read again: what somebody has removed shows by nothing else. */
@@ -32,7 +32,7 @@ export class LedgerView {
       if (isKnown)
         this.#next = await store.walk({ status: ANY, ...ALL }, this.#next, (entry) => this.#take(entry));
       else await this.#readAll(store, sinceMs);
-      return [...this.#entries.values()].filter((entry) => isSince(entry, sinceMs));
+      return [...this.#entries.values()].filter((entry) => wasThereSince(entry, sinceMs));
     });
   }
 
@@ -54,8 +54,4 @@ export class LedgerView {
   #take(entry: LedgerEntry): void {
     this.#entries.set(`${entry.provider} ${entry.id}`, entry);
   }
-}
-
-function isSince({ endedAt }: LedgerEntry, sinceMs: number): boolean {
-  return endedAt === undefined || Date.parse(endedAt) >= sinceMs;
 }

@@ -6,7 +6,7 @@ import { checkedTime, checkInteger } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import type { LedgerStatus } from '../wire/ledger-subjects.js';
 import { costOf } from './cost.js';
-import type { LedgerEntry } from './ledger-entry.js';
+import { type LedgerEntry, wasThereSince } from './ledger-entry.js';
 import { LedgerStore } from './ledger-store.js';
 import { LedgerView } from './ledger-view.js';
 import { type LedgerSums, sumsOf } from './sums.js';
@@ -131,7 +131,7 @@ export class Ledger {
     const entries = await this.#view.readOn(sinceMs);
     return sumsOf(
       entries.filter((entry) => fits(entry, query)),
-      { sinceMs, untilMs, nowMs },
+      { sinceMs, untilMs },
     );
   }
 }
@@ -197,7 +197,7 @@ async function listed(store: LedgerStore, { statuses, before, ...query }: Listin
 function isListed(entry: LedgerEntry, { filter, sinceMs }: Pick<Listing, 'filter' | 'sinceMs'>): boolean {
   const { status } = filter;
   const isShown = status === undefined || status === 'open' || statusOf(entry) === status;
-  return isShown && fits(entry, filter) && Date.parse(entry.endedAt ?? '9999-12-31') >= sinceMs;
+  return isShown && fits(entry, filter) && wasThereSince(entry, sinceMs);
 }
 
 function fits(

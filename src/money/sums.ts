@@ -1,5 +1,5 @@
 import { costByDay, hasUnknownPrice, ratePerHour } from './cost.js';
-import type { LedgerEntry } from './ledger-entry.js';
+import { type LedgerEntry, wasThereSince } from './ledger-entry.js';
 
 /** Of one account. `running` and `stopped` are now. */
 export interface AccountSum extends Sum {
@@ -35,10 +35,10 @@ interface Sum {
   instances: number;
 }
 
-/** Adds up what instances have cost. @param times `nowMs` is for what they cost an hour now */
+/** Adds up what instances have cost. */
 export function sumsOf(
   entries: readonly LedgerEntry[],
-  { sinceMs, untilMs }: { sinceMs: number; untilMs: number; nowMs: number },
+  { sinceMs, untilMs }: { sinceMs: number; untilMs: number },
 ): LedgerSums {
   const accounts = new Map<string, AccountSum>();
   const tags = new Map<string, Sum & { tag: string }>();
@@ -46,7 +46,7 @@ export function sumsOf(
   const all: Sum & { running: number; unpriced: number } = { ...NOTHING, running: 0, unpriced: 0 };
   for (const entry of entries) {
     const { provider, account, rentedAt, endedAt } = entry;
-    if (Date.parse(rentedAt) > untilMs || Date.parse(endedAt ?? '9999-12-31') < sinceMs) continue;
+    if (Date.parse(rentedAt) > untilMs || !wasThereSince(entry, sinceMs)) continue;
     let amount = 0;
     for (const [day, spent] of costByDay(entry, sinceMs, untilMs)) {
       amount += spent;

@@ -1,5 +1,5 @@
 /** The jobs that belong together, as rows: the whole first, then each below what it runs after or came of. */
-import { drawnIn, type FamilyJob, type JobFamily } from '../../../src/jobs/family.js';
+import { drawnIn, type FamilyJob, FLOW, type JobFamily } from '../../../src/jobs/family.js';
 import { depthsOf } from '../../../src/jobs/flow-graph.js';
 import type { FlowStatus } from '../api/answers.js';
 
@@ -38,7 +38,7 @@ export function rowsOfFlow({ id, state, jobs }: FlowStatus): FamilyRow[] {
         .join(' · '),
       ...(error && { error }),
     }));
-  return [{ id, key: id, type: 'run_flow', state, depth: 0, about: 'the whole' }, ...rows];
+  return [{ id, key: id, type: FLOW, state, depth: 0, about: 'the whole' }, ...rows];
 }
 
 function afterText(keys: readonly string[]): string {

@@ -5,9 +5,10 @@ import { useMay } from '../api/session.js';
 import { useResource } from '../api/use-resource.js';
 import { LimitDialog } from '../limits/limit-dialog.js';
 import { ProvidersPanel } from '../limits/providers-panel.js';
-import { Link, navigate, usePlace, withFilter } from '../router.js';
+import { Link, usePlace } from '../router.js';
 import { formatCount, formatDuration } from '../ui/format.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
+import { TextFilters } from '../ui/text-filters.js';
 import { Time } from '../ui/time.js';
 
 /** Jobs that are named for each key. */
@@ -49,19 +50,7 @@ export function LimitsPage() {
     >
       <ProvidersPanel />
       <fieldset class="filters" aria-label="Filter">
-        {FILTERS.map(([name, label, hint]) => (
-          <label key={name}>
-            {label}
-            <input
-              value={place.query.get(name) ?? ''}
-              placeholder={hint}
-              spellcheck={false}
-              onChange={({ currentTarget: { value } }) =>
-                navigate(withFilter(place, { [name]: value.trim() }), { replace: true })
-              }
-            />
-          </label>
-        ))}
+        <TextFilters of={FILTERS} />
       </fieldset>
       <Loaded of={limits}>
         {({ limits: all, settings }) => (

@@ -8,6 +8,7 @@ import { Pager } from '../jobs/pager.js';
 import { Link, navigate, usePlace, withFilter } from '../router.js';
 import { Empty, Loaded, Page } from '../ui/page.js';
 import { StatusBadge } from '../ui/status.js';
+import { TextFilters } from '../ui/text-filters.js';
 import { Time } from '../ui/time.js';
 
 const PAGE_SIZE = 50;
@@ -61,19 +62,7 @@ export function WebhooksPage() {
             ))}
           </select>
         </label>
-        {TEXTS.map(([name, label, hint]) => (
-          <label key={name}>
-            {label}
-            <input
-              value={place.query.get(name) ?? ''}
-              placeholder={hint}
-              spellcheck={false}
-              onChange={({ currentTarget: { value } }) =>
-                navigate(withFilter(place, { [name]: value.trim() }), { replace: true })
-              }
-            />
-          </label>
-        ))}
+        <TextFilters of={TEXTS} />
       </fieldset>
       <Loaded of={list}>
         {({ deliveries, cursor }) =>

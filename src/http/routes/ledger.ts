@@ -34,7 +34,17 @@ const instanceSchema = z
     changes: z.array(
       z.object({ at: times, state: z.enum(['running', 'stopped']), pricePerHour: amount.nullable() }),
     ),
-    earlier: z.object({ until: times, exact: z.string(), days: z.record(z.string(), amount) }).optional(),
+    earlier: z
+      .object({
+        until: times,
+        exact: z.string(),
+        days: z.record(z.string(), amount),
+        runFrom: times.optional(),
+      })
+      .optional(),
+    seenAt: times
+      .optional()
+      .openapi({ description: 'When its state was last seen to be that of the newest change' }),
     interruptedAt: times.optional(),
     lapsedAt: times.optional(),
     endedAt: times.optional(),

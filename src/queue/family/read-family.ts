@@ -33,13 +33,12 @@ export async function readFamily(
   while (level.length > 0) {
     for (const member of level) members.set(member.job.id, member);
     const below = await inParts(level, PARALLEL, (member) => offspringOf(broker, knownIds, member.job, path));
-    const fresh = below.flat().filter((each, place, all) => {
-      const isFirst = all.findIndex((other) => other.id === each.id) === place;
-      return isFirst && !members.has(each.id);
-    });
+    const fresh = new Map<string, Offspring>();
+    for (const each of below.flat())
+      if (!members.has(each.id) && !fresh.has(each.id)) fresh.set(each.id, each);
     const room = MAX_FAMILY - members.size;
-    isCut ||= fresh.length > room;
-    level = await found(broker, fresh.slice(0, Math.max(room, 0)));
+    isCut ||= fresh.size > room;
+    level = await found(broker, [...fresh.values()].slice(0, Math.max(room, 0)));
   }
   return { id, jobs: [...members.values()].map(memberOf), ...(isCut && { isCut }) };
 }

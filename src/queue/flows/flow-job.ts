@@ -1,6 +1,7 @@
 /** The job type `run_flow`: the whole flow is the payload of one job, so that adding it is one write, from any language. */
 import { defineJob } from '../../jobs/define-job.js';
 import { JetfleetError } from '../../jobs/errors.js';
+import { FLOW } from '../../jobs/family.js';
 import { assertGraph, type FlowJobs, invalidFlow } from '../../jobs/flow.js';
 import { toJobError } from '../../jobs/job-error.js';
 import type { Schema } from '../../jobs/schema.js';
@@ -39,7 +40,7 @@ export function assertFlowPayload(value: unknown): FlowPayload {
  * themselves from the first flow of a namespace on.
  */
 export const runFlowJob = defineJob({
-  type: 'run_flow',
+  type: FLOW,
   payload: flowSchema,
   concurrency: 50,
   // Its jobs find it by its record.

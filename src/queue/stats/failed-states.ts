@@ -128,14 +128,14 @@ async function shrunkRanges(
     const before = eventsIn(blocks.slice(start, end));
     const missing = before - (leftHere - leftAfter);
     if (missing <= 0) return;
-    const middle = blocks[Math.floor((start + end) / 2)];
+    const place = Math.floor((start + end) / 2);
+    const middle = blocks[place];
     if (end - start === 1 || missing > MANY * before || questions === 0 || !middle) {
       ranges.push([start, end]);
       return;
     }
     questions--;
     const leftInMiddle = await leftFrom(middle);
-    const place = blocks.indexOf(middle);
     await search(start, place, leftHere, leftInMiddle);
     await search(place, end, leftInMiddle, leftAfter);
   };

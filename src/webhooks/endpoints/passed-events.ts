@@ -4,6 +4,7 @@
  * instance and endpoint, and no others.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { AtOnce } from '../../broker/at-once.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { inParts } from '../../jobs/in-parts.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
@@ -39,7 +40,8 @@ export class PassedEvents {
   /** Where its acknowledgements have stood still for a while. */
   #stuckAt = -1;
   #asking: Promise<number | undefined> | undefined;
-  #taking = Promise.resolve();
+  /** One after the other: what one has read the next one need not. */
+  readonly #taking = new AtOnce(1);
 
   /** @param take takes the place of a webhook whose job is yet to be added */
   constructor(store: EndpointStore, take: (turn: Turn) => Promise<void>) {
@@ -59,7 +61,7 @@ export class PassedEvents {
     for (let pauses = 0; floor !== undefined && seq > this.#upTo; pauses++) {
       if (floor === this.#stuckAt || pauses === MOST_PAUSES) {
         this.#stuckAt = floor;
-        return this.#takeUpTo(seq);
+        return this.#taking.run(() => this.#takeMissing(seq));
       }
       await delay(PAUSE_MS);
       floor = await this.#floor();
@@ -83,13 +85,6 @@ export class PassedEvents {
     this.#askedMs = performance.now();
     this.#upTo = Math.max(this.#upTo, consumer.ack_floor.stream_seq);
     return consumer.ack_floor.stream_seq;
-  }
-
-  /** One after the other: what one has read the next one need not. */
-  #takeUpTo(seq: number): Promise<void> {
-    const taking = this.#taking.then(() => this.#takeMissing(seq));
-    this.#taking = taking.catch(() => {});
-    return taking;
   }
 
   async #takeMissing(upTo: number): Promise<void> {

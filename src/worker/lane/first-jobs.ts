@@ -1,3 +1,4 @@
+import { AtOnce } from '../../broker/at-once.js';
 import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import type { PullSource, WaitPace } from '../../broker/consume/pull-source.js';
@@ -27,7 +28,7 @@ export class FirstJobs {
   readonly #options: FirstJobsOptions;
   #source: PullSource | undefined;
   #again: NodeJS.Timeout | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new AtOnce(1);
   #isFailing = false;
   #isOver = false;
 
@@ -37,8 +38,7 @@ export class FirstJobs {
 
   /** Begins, or begins again: after a reconnect, and when other types are awaited. Never rejects. */
   listen(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#listen());
-    return this.#turn;
+    return this.#turns.run(() => this.#listen());
   }
 
   async stop(): Promise<void> {
