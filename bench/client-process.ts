@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { LOADER, scriptOf } from './script.js';
 import type { Answer, Assignment, MeasureName, Unit } from './unit.js';
 
-const CLIENT = fileURLToPath(new URL('client.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /**
  * V8 lets a heap grow to several times what lives in it unless it is told to collect sooner. The space for what is new
@@ -26,7 +26,7 @@ export async function measureInProcess(
 ): Promise<Extract<Answer, { figures: object }>> {
   signal.throwIfAborted();
   const flags = FLAGS[assignment.unit.measure] ?? [];
-  const child = spawn(node, [...flags, '--import', 'tsx', CLIENT], {
+  const child = spawn(node, [...flags, ...LOADER, scriptOf('client')], {
     cwd: ROOT,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // What would lend the client a setting that is not the product's default.

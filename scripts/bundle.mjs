@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import { folderOf, noteBundled } from './bundled-packages.mjs';
+import { onlyEnglish } from './only-english.mjs';
 
 const OUT = 'dist/lib';
 const { dependencies, peerDependencies, exports } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -15,15 +16,6 @@ const { dependencies, peerDependencies, exports } = JSON.parse(await readFile('p
 const entries = Object.values(exports).flatMap(({ types, default: path }) =>
   types ? [[path.slice(`./${OUT}/`.length, -'.js'.length), types.replace(/\.d\.ts$/, '.js')]] : [],
 );
-
-/** Jetfleet speaks English: fifty languages of zod's messages are half of it. */
-const english = {
-  name: 'english',
-  setup(bundle) {
-    const contents = "export { default as en } from './en.js'";
-    bundle.onLoad({ filter: /node_modules\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents }));
-  },
-};
 
 /**
  * Parts of packages that nothing here uses: metrics of the process with a copy of the optional peer for traces, quantiles, the threads of
@@ -69,7 +61,7 @@ const { metafile } = await build({
   // These a user has, or installs if they are wanted: objects of theirs go from hand to hand. Schemas of zod do so too, but they work with any copy
   // of it, and the ninety files of zod would be a third of the time of an import.
   external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'zod'),
-  plugins: [english, withoutUnused, shorterPackages],
+  plugins: [onlyEnglish, withoutUnused, shorterPackages],
   platform: 'node',
   format: 'esm',
   target: 'node20',

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { scriptOf } from '../script.js';
 import { nextMessage } from './child-process.js';
 
 /** What the process answers once its instances exist. */
@@ -18,7 +18,7 @@ export interface SimulatorProcess extends SimulatorReady, Disposable {
 export async function startSimulatorProcess(instances: number): Promise<SimulatorProcess> {
   // Without the limit that is set to the worker's memory.
   const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--max-'));
-  const child = fork(fileURLToPath(new URL('../simulator.ts', import.meta.url)), { execArgv });
+  const child = fork(scriptOf('simulator'), { execArgv });
   const ask = (message: number): Promise<unknown> => {
     child.send(message);
     return nextMessage(child, 'the simulated provider');

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { connect } from '@nats-io/transport-node';
 import { JobQueueService } from 'jetfleet';
+import { scriptOf } from '../script.js';
 import { treeUsage } from '../servers/process-tree.js';
 import { CONCURRENCY } from '../sizes.js';
 import type { WorkerReport } from '../worker.js';
@@ -114,7 +114,7 @@ interface WorkerInProcess {
 }
 
 async function startWorkerProcess(url: string): Promise<WorkerInProcess> {
-  const child = fork(fileURLToPath(new URL('../worker.ts', import.meta.url)), [url, String(CONCURRENCY)]);
+  const child = fork(scriptOf('worker'), [url, String(CONCURRENCY)]);
   await nextMessage(child, 'a worker');
   return {
     pid: child.pid as number,
