@@ -1,24 +1,26 @@
 /**
- * Runs command lines one after another in one process: to start Node and load the command takes longer than most
- * commands do. A command has ended when nothing keeps the process alive any more, as if it had been alone.
+ * Runs command lines, and modules that use the package, one after another in one process: to start Node and load the package takes
+ * longer than most of them do. A program has ended when nothing keeps the process alive any more, as if it had been alone.
  */
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { main } from '../../dist/lib/jetfleet.js';
 
-/** What both streams carry after the output of a command. */
+/** What both streams carry after the output of a program. */
 const END = '\u0000';
 /** Node's own exit code for a main module that never finished. */
 const UNFINISHED = 13;
 
 let finished;
-process.on('message', async ({ args, env }) => {
+process.on('message', async ({ args = [], module, env }) => {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
-  process.argv = [process.execPath, 'bin/jetfleet.js', ...args];
+  process.argv = [process.execPath, module ?? 'bin/jetfleet.js', ...args];
   process.exitCode = undefined;
   finished = false;
-  // From here on the process lives as long as the command keeps it alive.
+  // From here on the process lives as long as the program keeps it alive.
   process.channel.unref();
-  await main(process.argv);
+  await (module === undefined ? main(process.argv) : import(pathToFileURL(resolve(module)).href));
   finished = true;
 });
 process.on('beforeExit', () => {

@@ -3,31 +3,33 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { CliResult } from './cli.js';
 
-/** What the runner writes on each stream after the output of a command. */
+/** What the runner writes on each stream after the output of a program. */
 const END = '\u0000';
 
 let runner: ChildProcess | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
+/** A command line, or a module that is imported in its place. */
+export type Program = { args: string[] } | { module: string };
+
 /**
- * Runs a command in a process that runs one command after another, in the order of the calls. The process ends with
- * this one.
+ * Runs a program in a process that runs one after another, in the order of the calls. The process ends with this one.
  */
-export function runInTurn(args: string[], env: NodeJS.ProcessEnv): Promise<CliResult> {
-  const turn = last.then(() => run(args, env));
+export function runInTurn(program: Program, env: NodeJS.ProcessEnv): Promise<CliResult> {
+  const turn = last.then(() => run(program, env));
   last = turn.catch(() => {});
   return turn;
 }
 
-async function run(args: string[], env: NodeJS.ProcessEnv): Promise<CliResult> {
+async function run(program: Program, env: NodeJS.ProcessEnv): Promise<CliResult> {
   runner ??= start();
   const child = runner;
   const written = Promise.all([outputOf(child.stdout as Socket), outputOf(child.stderr as Socket)]);
   const over = new AbortController();
   const answer = once(child, 'message', over).then(([{ code }]) => code as number);
-  // A command may end the process; the next one starts another.
+  // A program may end the process; the next one starts another.
   const closed = once(child, 'close', over).then(([code]) => code as number | null);
-  child.send({ args, env });
+  child.send({ ...program, env });
   const code = await Promise.race([answer, closed]);
   for (const rest of [answer, closed]) rest.catch(() => {});
   over.abort();
@@ -35,7 +37,7 @@ async function run(args: string[], env: NodeJS.ProcessEnv): Promise<CliResult> {
   return { code, stdout, stderr };
 }
 
-/** What the command writes on a stream, until its end. */
+/** What the program writes on a stream, until its end. */
 function outputOf(stream: Socket): Promise<string> {
   return new Promise((resolve) => {
     let written = '';

@@ -69,7 +69,7 @@ export async function cli(
   args: string[],
   { env = {}, input, alone = input !== undefined }: CliCall = {},
 ): Promise<CliResult> {
-  if (!alone) return runInTurn(args, bareEnvironment(env));
+  if (!alone) return runInTurn({ args }, bareEnvironment(env));
   const { child, ended } = startCli(args, env);
   child.stdin?.end(input);
   return ended;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { transform } from 'esbuild';
 import { expect, onTestFinished } from 'vitest';
+import { runInTurn } from './cli-runner.js';
 
 /** A code block of a page. */
 export interface Snippet {
@@ -63,25 +64,31 @@ export function runShell(code: string, env: Record<string, string> = {}): Exampl
   return follow('bash', ['-c', script], env);
 }
 
-/** What a program prints that ends well: TypeScript of a page. */
+/** What a program prints that ends well: TypeScript of a page. It shares a process with others, one after another, as commands do. */
 export async function printed(code: string, env: Record<string, string>): Promise<string[]> {
-  return linesOf(runFile(await asFile(code), [], env));
+  const { stdout, stderr, ...ended } = await runInTurn(
+    { module: await asFile(code) },
+    readersEnvironment(env),
+  );
+  expect(ended, stdout + stderr).toEqual({ code: 0 });
+  return stdout.split('\n').slice(0, -1);
 }
 
 /** What shell commands print that end well. */
 export async function printedByShell(code: string, env: Record<string, string>): Promise<string[]> {
-  return linesOf(runShell(code, env));
-}
-
-async function linesOf({ lines, ended }: Example): Promise<string[]> {
+  const { lines, ended } = runShell(code, env);
   expect(await ended, lines.join('\n')).toBe(0);
   return lines;
 }
 
-function follow(command: string, args: string[], env: Record<string, string>): Example {
+function readersEnvironment(env: Record<string, string>): NodeJS.ProcessEnv {
   const { NATS_URL: _url, JETFLEET_NAMESPACE: _namespace, ...clean } = process.env;
+  return { ...clean, LOG_LEVEL: 'silent', ...env };
+}
+
+function follow(command: string, args: string[], env: Record<string, string>): Example {
   const child = spawn(command, args, {
-    env: { ...clean, LOG_LEVEL: 'silent', ...env },
+    env: readersEnvironment(env),
     stdio: ['ignore', 'pipe', 'inherit'],
     // A shell runs programs, which end with it.
     detached: true,
