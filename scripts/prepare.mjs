@@ -9,6 +9,8 @@ const SOURCES = [
   'src',
   'machines',
   'dashboard',
+  // What the dashboard says to do about an error.
+  'docs/errors.md',
   'scripts',
   'package.json',
   'package-lock.json',

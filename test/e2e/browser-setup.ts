@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
+import { isBuilt } from '../../scripts/is-built.mjs';
 import { startChromium } from './chromium.js';
 import { ensureChromium } from './install-chromium.js';
 
@@ -15,11 +16,12 @@ declare module 'vitest' {
   }
 }
 
-/** Bundles the dashboard and starts the browser, once for all files, where one of those that run needs it. */
+/** Starts the browser, once for all files, where one of those that run needs it, and bundles the dashboard first unless the last build has it. */
 export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   if (!project.vitest.state.getPaths().some((path) => path.includes('/test/e2e/'))) return;
   ensureChromium();
-  execFileSync(process.execPath, ['scripts/build-dashboard.mjs'], { stdio: 'inherit' });
+  if (!isBuilt(['dashboard', 'src', 'docs/errors.md', 'scripts', 'package.json']))
+    execFileSync(process.execPath, ['scripts/build-dashboard.mjs'], { stdio: 'inherit' });
   const { browser, close } = await startChromium();
   project.provide('chromium', browser.wsEndpoint());
   const empty = createServer((_, response) => response.setHeader('content-type', 'text/html').end());
