@@ -2,6 +2,7 @@ import type { CreateInstancePayload, CreateInstanceResult } from '../src/instanc
 import { formatAmount } from '../src/jobs/amount.js';
 import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
+import { toJobError } from '../src/jobs/job-error.js';
 import { laterBy } from '../src/jobs/later-by.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { textField } from '../src/jobs/text-field.js';
@@ -89,8 +90,13 @@ export function offersAfter(
   return rest.filter(({ provider }) => provider !== refused?.provider);
 }
 
-/** By what a job fails that the last provider has refused: what another one may give later is tried again. */
-export function lastingRefusal({ refused }: CreateInstanceContext, error: JobErrorInfo): JobErrorInfo {
+/**
+ * By what a job fails that the last provider has refused: what another one may give later is tried again, and one that could not be asked
+ * (`unasked` of the error) is asked then.
+ */
+export function lastingRefusal({ refused }: CreateInstanceContext, thrown: unknown): JobErrorInfo {
+  const { unasked } = Object(thrown) as { unasked?: unknown };
+  const error = toJobError(unasked ?? thrown);
   if (error.retryable || !error.code.startsWith('JETFLEET_PROVIDER_')) return error;
   return refused.findLast((earlier) => earlier.error.retryable)?.error ?? error;
 }

@@ -128,7 +128,7 @@ export function createInstanceChart(settings: CreateInstanceSettings = {}) {
         error: { ...toJobError(error), retryable: true },
       })),
       saveRefusal: assign(({ context }, { error }: Thrown) => ({
-        error: lastingRefusal(context, toJobError(error)),
+        error: lastingRefusal(context, error),
       })),
       saveError: assign((_, { error }: Thrown) => ({ error: toJobError(error) })),
     },

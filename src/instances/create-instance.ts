@@ -81,7 +81,15 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
       resolveOffers: actor(async (job, { payload }) => {
         const url = payload.webhookUrl ?? job.record.webhookUrl;
         if (url !== undefined) await checkWebhookUrl(url, job.signal);
-        return placedOffers(job, payload, { providers: parts, templateOf, history, health, polls });
+        const onUnasked = (error: unknown) => void unasked.set(job, error);
+        return placedOffers(job, payload, {
+          providers: parts,
+          templateOf,
+          history,
+          health,
+          polls,
+          onUnasked,
+        });
       }),
       recordIntent: actor(async (job) => {
         const instanceName = instanceNameFor(job.record, namespace);
@@ -125,8 +133,10 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
           if (error instanceof TurnComesLater && gate?.later) {
             await keepTurn(job, gate.later.turn);
             error.turnInMs = gate.later.parkForMs;
-          } else if (error instanceof ProviderError && error.class === 'capacity' && waits(job)) {
-            await keepTurn(job, undefined);
+          } else if (error instanceof ProviderError && error.class === 'capacity') {
+            if (waits(job)) await keepTurn(job, undefined);
+            // Where this offer was the last one, the job fails by what may have capacity still.
+            else if (unasked.has(job)) Object.assign(error, { unasked: unasked.get(job) });
           }
           job.log(`${offer.key} refused: ${error instanceof Error ? error.message : error}`);
           throw error;
@@ -151,6 +161,9 @@ async function keepTurn(job: JobContext, turn: KeptTurn | undefined): Promise<vo
 function waits(job: JobContext): boolean {
   return (job.payload as CreateInstancePayload).waitForCapacityUntil !== undefined;
 }
+
+/** Why some of the providers of a job, or their regions, were not asked in this run. */
+const unasked = new WeakMap<JobContext, unknown>();
 
 /** Most refusals that a checkpoint keeps. */
 const MAX_REFUSALS = 50;

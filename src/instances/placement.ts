@@ -22,13 +22,15 @@ export interface PlacementServices {
   health?: ProviderHealth | undefined;
   /** The polls of jobs that wait for capacity. Defaults to one for each job. */
   polls?: OfferPolls | undefined;
+  /** Told why what might have capacity was not asked, beside offers that can be tried. */
+  onUnasked?: ((error: unknown) => void) | undefined;
 }
 
 /**
  * The offers for a job, the one to be tried first at the beginning: over products, billing modes, regions and providers, no dearer than
  * the highest price, by the policy. What refused lately, to any worker, comes last of those that are equal to the job. Providers and regions that
  * rest are passed over.
- * @throws TurnComesLater where all that is left to wait for rests, or takes no calls now; ProviderError where no provider could be asked, one that a retry may mend before any other; `validation` for a job that none can take
+ * @throws TurnComesLater where all that is left to wait for rests, or takes no calls now; ProviderError where no provider could be asked that has an offer, one that a retry may mend before any other; `validation` for a job that none can take
  */
 export async function placedOffers(
   job: JobContext,
@@ -45,32 +47,34 @@ export async function placedOffers(
   if (failures.length === providers.length) throw later ?? failures.find(isRetryable) ?? failures[0];
   for (const error of failures) job.log(`a provider made no offers: ${(error as Error).message}`);
   const ranked = asked.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-  const { maxPricePerHour = Number.POSITIVE_INFINITY, avoid = [] } = payload;
+  const { maxPricePerHour = Number.POSITIVE_INFINITY, avoid = [], waitForCapacityUntil } = payload;
   const fitting = ranked.filter(
     ({ offer }) => offer.pricePerHour <= maxPricePerHour && !avoid.includes(offer.key),
   );
-  const usable = await usableOf(fitting, services);
-  if (usable.length === 0 && later) throw later;
+  const { usable, resting } = await usableOf(fitting, services);
+  // One that could not be asked is not one without capacity. A job that waits for capacity asks again in any case.
+  const failed = waitForCapacityUntil === undefined ? failures.find(isRetryable) : undefined;
+  const unasked = later ?? resting ?? failed;
+  if (usable.length === 0 && unasked) throw unasked;
+  if (unasked) services.onUnasked?.(unasked);
   const known = usable.length < 2 ? undefined : await knownOf(job, payload, services);
   return usable.sort(comparing(payload, known)).map(({ offer }) => offer);
 }
 
-/**
- * Those whose regions do not rest.
- * @throws TurnComesLater where all of them do
- */
-async function usableOf(fitting: Ranked[], { health }: PlacementServices): Promise<Ranked[]> {
-  if (!health) return fitting;
+/** Those whose regions do not rest, and when to ask again for the others. */
+async function usableOf(
+  fitting: Ranked[],
+  { health }: PlacementServices,
+): Promise<{ usable: Ranked[]; resting?: TurnComesLater }> {
+  if (!health) return { usable: fitting };
   const isUsable = await Promise.all(
     fitting.map(({ offer, provider }) => health.isUsable(provider, offer.region)),
   );
   const usable = fitting.filter((_, at) => isUsable[at]);
-  if (usable.length > 0 || fitting.length === 0) return usable;
-  throw new TurnComesLater(
-    'every offer is of a region that does not answer now',
-    PASSED_OVER_MS,
-    'transient',
-  );
+  if (usable.length === fitting.length) return { usable };
+  const how = usable.length === 0 ? 'every offer is' : 'some offers are';
+  const why = `${how} of a region that does not answer now`;
+  return { usable, resting: new TurnComesLater(why, PASSED_OVER_MS, 'transient') };
 }
 
 /** How long a job waits whose offers are all of regions that rest. */

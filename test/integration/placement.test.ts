@@ -242,6 +242,12 @@ describe('the order of offers', () => {
     const known = () => knowing('');
     await expect(placed({}, known, [refused, late])).rejects.toThrow('502');
     await expect(placed({}, known, [refused, refused])).rejects.toThrow('bad key');
+    const empty = { name: 'c', capabilities, getTemplate: async () => ({}), listOffers: async () => [] };
+    const full = empty as unknown as GpuProvider;
+    await expect(placed({}, known, [full, late])).rejects.toThrow('502');
+    expect((await placed({}, known, [full, refused])).tried).toEqual([]);
+    const waitForCapacityUntil = new Date().toISOString();
+    expect((await placed({ waitForCapacityUntil }, known, [full, late])).tried).toEqual([]);
   });
 
   test('keeps what the job has put first before what it has not, though that refused', async () => {

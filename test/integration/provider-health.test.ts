@@ -100,6 +100,8 @@ test('when a rest is over, one of all workers tries', async () => {
 test('placement passes over what rests, and waits where there is nothing else', async () => {
   const health = healthOf();
   const asked: string[] = [];
+  const unasked: unknown[] = [];
+  const onUnasked = (error: unknown) => void unasked.push(error);
   const providerOf = (name: string): GpuProvider =>
     defineProvider({
       ...{ name, create: down, get: down, findByName: down, delete: down },
@@ -119,20 +121,23 @@ test('placement passes over what rests, and waits where there is nothing else', 
     const providers = names.map(providerOf);
     const history = new OfferHistory(broker);
     const templateOf = (_: JobContext, provider: GpuProvider) => provider.getTemplate('t');
-    const offers = await placedOffers(job, payload, { providers, templateOf, history, health });
+    const services = { providers, templateOf, history, health, onUnasked };
+    const offers = await placedOffers(job, payload, services);
     return offers.map(({ key }) => key);
   };
   await fail(health, 'us-east-1');
   // Providers without spot instances are asked for what they have.
   expect(await place('lambda')).toEqual(['lambda/us-west-1/p/on_demand']);
+  expect(unasked.splice(0)).toEqual([expect.any(TurnComesLater)]);
   await fail(health, 'us-west-1');
   await expect(place('lambda')).rejects.toBeInstanceOf(TurnComesLater);
   expect(await place('lambda', 'vast')).toEqual(['vast/us-east-1/p/on_demand', 'vast/us-west-1/p/on_demand']);
   await fail(health);
-  asked.length = 0;
+  asked.length = unasked.length = 0;
   await expect(place('lambda')).rejects.toMatchObject({ turnInMs: expect.any(Number) });
   expect(await place('lambda', 'vast')).toHaveLength(2);
   expect(new Set(asked)).toEqual(new Set(['vast']));
+  expect(unasked).toEqual([expect.objectContaining({ turnInMs: expect.any(Number) })]);
 });
 
 test('a broker that does not answer holds no provider back', async () => {

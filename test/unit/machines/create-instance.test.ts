@@ -94,6 +94,15 @@ describe('renting an instance', () => {
   ])('fails with the error itself when %s is refused', async (_, fakes) => {
     expect((await run(fakes)).outcome).toEqual({ kind: 'failed', error: toJobError(refused()) });
   });
+
+  it('fails by what could not be asked, and not for want of capacity', async () => {
+    const resting = Object.assign(ambiguous(), { code: 'JETFLEET_PROVIDER_TRANSIENT', retryAfterMs: 9_000 });
+    const { outcome } = await run({ create: () => fail(Object.assign(capacity(), { unasked: resting }))() });
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      error: { code: 'JETFLEET_PROVIDER_TRANSIENT', retryable: true, retryAfterMs: 9_000 },
+    });
+  });
 });
 
 describe('a call whose turn comes later', () => {
