@@ -1,20 +1,16 @@
 /** Everything around the workers of one run, and the means to break it. */
 
 import type { EmbeddedServer } from '../../src/embedded/index.js';
-import {
-  createNovitaProvider,
-  type GpuProvider,
-  type Simulator,
-  startSimulator,
-} from '../../src/gpu/index.js';
+import type { GpuProvider } from '../../src/gpu/index.js';
 import { JobQueueService } from '../../src/index.js';
+import { accountsOf } from '../../src/instances/accounts.js';
 import type { Cluster } from '../support/cluster.js';
-import { QUICK } from '../support/simulated-novita.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { keepHistory } from './broker-admin.js';
 import { OutboxDesk } from './outbox-desk.js';
 import type { PlannedFault, RunPlan } from './plan.js';
 import { MAX_OBJECT_BYTES } from './plan.js';
+import { ProviderSims, providersAt } from './provider-sims.js';
 import { FaultReceiver } from './receiver.js';
 import { startShortCreds } from './renewed-creds.js';
 import type { Outage } from './schedule-invariants.js';
@@ -27,7 +23,8 @@ export interface Arena extends AsyncDisposable {
   broker: LaneBroker;
   namespace: string;
   replicas: number;
-  simulator: Simulator;
+  providers: ProviderSims;
+  /** All of them as one, as workers have them. */
   provider: GpuProvider;
   receiver: FaultReceiver;
   /** Straight to the broker: it watches, and takes no part. */
@@ -40,6 +37,8 @@ export interface Arena extends AsyncDisposable {
   credsFile?: string;
   /** A database whose transactions add jobs. */
   desk?: OutboxDesk;
+  /** How many jobs the run has. */
+  jobs: number;
   /** Ids of instances that no job has rented. */
   foreign: Set<string>;
   /** When the server was away. */
@@ -53,16 +52,13 @@ export interface Arena extends AsyncDisposable {
 /** Faults by which records are removed that the verdict needs. */
 const REMOVES: ReadonlySet<PlannedFault['kind']> = new Set(['cleanup', 'dying-cleanup', 'adder']);
 
-export async function openArena(
-  broker: LaneBroker,
-  namespace: string,
-  { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo, keeps, outbox }: RunPlan,
-): Promise<Arena> {
+export async function openArena(broker: LaneBroker, namespace: string, plan: RunPlan): Promise<Arena> {
+  const { workers, ackWaitMs, faults, renewsCreds, keys, limitedTo, keeps, outbox } = plan;
   const replicas = broker.kind === 'cluster' ? 3 : 1;
   const urls = broker.kind === 'cluster' ? broker.cluster.urls : [broker.server.url];
   const short = renewsCreds ? await startShortCreds() : undefined;
   const credsFile = short?.credsFile;
-  const simulator = await startSimulator({ timings: QUICK });
+  const providers = await ProviderSims.start(plan.providers ?? ['novita']);
   const receiver = await FaultReceiver.start();
   const proxies: TcpProxy[] = [];
   if (broker.kind === 'single') {
@@ -89,17 +85,18 @@ export async function openArena(
   const producer = new JobQueueService({ servers: serversFor(workers), name: 'producer', commit, ...shared });
   await producer.connect();
   const desk = outbox && (await OutboxDesk.open());
-  const provider = createNovitaProvider({ apiKey: simulator.apiKey, baseUrl: simulator.url });
+  const { provider } = accountsOf(providersAt(providers.urls, providers.apiKey));
   const arena: Arena = {
     broker,
     namespace,
     replicas,
+    jobs: plan.jobs.length,
     foreign: new Set(),
     outages: [],
     keepsHistory: keeps !== undefined || faults.some(({ kind }) => REMOVES.has(kind)),
     ...(credsFile && { credsFile }),
     ...(desk && { desk }),
-    simulator,
+    providers,
     provider,
     receiver,
     observer,
@@ -110,7 +107,7 @@ export async function openArena(
       await Promise.all([producer.close(), observer.close()]);
       await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
       await receiver[Symbol.asyncDispose]();
-      await simulator.stop();
+      await providers[Symbol.asyncDispose]();
       await short?.[Symbol.asyncDispose]();
       await desk?.[Symbol.asyncDispose]();
     },

@@ -16,6 +16,7 @@ type Behaviour = Pick<
   | 'sabotage'
   | 'ackWaitMs'
   | 'providerTimeoutMs'
+  | 'pollIntervalMs'
   | 'taskSlots'
   | 'limitedTo'
   | 'keeps'
@@ -288,14 +289,14 @@ export class Crew implements AsyncDisposable {
   }
 
   #config(index: number, seat: Seat): WorkerConfig {
-    const { namespace, replicas, simulator, credsFile } = this.#arena;
+    const { namespace, replicas, providers, credsFile } = this.#arena;
     return {
       name: nameOf(index, seat),
       ownPollsPerSecond: index % 2 === 0 ? SELDOM : Number.MAX_VALUE,
       servers: this.#arena.serversFor(index),
       namespace,
       replicas,
-      simulatorUrl: simulator.url,
+      providers: { urls: providers.urls, apiKey: providers.apiKey },
       secret: this.#secret,
       ...(credsFile && { credsFile }),
       clockOffsetMs: this.#clockOffsetsMs[index] ?? 0,

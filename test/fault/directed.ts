@@ -3,6 +3,7 @@
  * it is caught in one run; and the product as it is passes all of them.
  */
 import { instanceNameStem } from '../../src/gpu/index.js';
+import { soldBy } from './fleet-scenario.js';
 import type { ViolationKind } from './invariants.js';
 import {
   ACK_WAIT_MS,
@@ -14,7 +15,7 @@ import {
 } from './plan.js';
 import { Random } from './random.js';
 import type { Sabotage } from './sabotage.js';
-import { PROVIDER_FAULTS, plainCreate } from './workload.js';
+import { type Create, PROVIDER_FAULTS, plainCreate } from './workload.js';
 
 export interface Directed {
   plan: RunPlan;
@@ -25,6 +26,7 @@ export interface Directed {
 }
 
 const PATIENT_MS = 2 * ACK_WAIT_MS;
+const TWO = ['novita', 'runpod'] as const;
 
 export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
   'no-cas': {
@@ -149,6 +151,21 @@ export const DIRECTED: Readonly<Record<Sabotage, Directed>> = {
     plan: plan('unowned-delete', { faults: [{ kind: 'foreign-instances', atMs: 0 }] }),
     sees: new Set(['hostile']),
   },
+  'next-at-doubt': {
+    plan: plan('next-at-doubt', { providers: [...TWO], jobs: [atTwo(create(['500 after create']))] }),
+    sees: new Set(['duplicated-instance']),
+  },
+  'one-provider': {
+    plan: plan('one-provider', {
+      providers: [...TWO],
+      jobs: [{ ...atTwo(create([])), fullAt: ['novita'] }],
+    }),
+    sees: new Set(['capacity-missed']),
+  },
+  'believed-event': {
+    plan: plan('believed-event', { jobs: [{ ...hiddenFromReads(create([])), orders: ['watch'] }] }),
+    sees: new Set(['healthy-deleted']),
+  },
 };
 
 function plan(name: string, parts: Partial<RunPlan>): RunPlan {
@@ -187,7 +204,9 @@ function hiddenFromReads(job: Create): Create {
   return { ...job, faults: [{ kind: 'read_lag', lagMs: 60_000, match }] };
 }
 
-type Create = Extract<PlannedJob, { kind: 'create' }>;
+function atTwo(job: Create): Create {
+  return { ...job, payload: { ...job.payload, ...soldBy(TWO), billingModes: ['on_demand'] } };
+}
 
 function create(faults: readonly string[]): Create {
   const random = new Random('directed');

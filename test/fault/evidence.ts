@@ -76,7 +76,7 @@ export async function collect(
     'lagMs' | 'crashes' | 'stopped' | 'service' | 'schedules' | 'limitedSteps' | 'limitsSet'
   >,
 ): Promise<Evidence> {
-  const { simulator, receiver, foreign, outages, desk } = arena;
+  const { providers, receiver, foreign, outages, desk } = arena;
   const kept = plan.keeps && (await readKept(arena));
   return {
     plan,
@@ -87,8 +87,8 @@ export async function collect(
     histories: await readHistories(arena),
     claims: plan.keys ? await readClaims(arena) : [],
     ledgers: plan.limitedTo ? await readLedgers(arena) : [],
-    ledger: [...simulator.ledger],
-    live: simulator.live(),
+    ledger: providers.ledger,
+    live: providers.live,
     foreign,
     outages,
     readAtMs: Date.now(),

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { createNovitaProvider, type GpuProvider } from '../../src/gpu/index.js';
+import type { GpuProvider } from '../../src/gpu/index.js';
 import {
   complete,
   gpuInstances,
@@ -29,6 +29,7 @@ import {
   WEBHOOK_TIMEOUT_MS,
 } from './plan.js';
 import type { ArmedFailpoint, FromWorker, ToWorker, WorkerConfig } from './protocol.js';
+import { providersAt } from './provider-sims.js';
 import { withCreate } from './provider-wrap.js';
 import { sabotage, sabotageProvider } from './sabotage.js';
 import { sealed } from './sealed.js';
@@ -37,6 +38,12 @@ import { addForEver, passOver } from './unique-adder.js';
 const SHUTDOWN_MS = 500;
 /** Without a pause the cleanup would take the processor from those that it is to disturb. */
 const CLEAN_AGAIN_MS = 20;
+
+/** Those whose jobs are tried again at once. */
+const QUICK_TYPES = [
+  ...['create_instance', 'monitor_instance', 'delete_instance', 'send_webhook'],
+  ...['start_instance', 'stop_instance', 'restart_instance', 'migrate_instance', 'watch_instance'],
+];
 
 const armed: ArmedFailpoint[] = [];
 let sabotaged = false;
@@ -222,15 +229,13 @@ async function relayOutbox(config: WorkerConfig, databaseUrl: string, batchSize:
 
 async function start(config: WorkerConfig): Promise<void> {
   shiftClock(config.clockOffsetMs);
-  const { name, servers, namespace, replicas, simulatorUrl, secret } = config;
+  const { name, servers, namespace, replicas, providers, secret, pollIntervalMs = 100 } = config;
   breakOnce(config);
   const logger = createLogger(process.env.FAULT_LOG || 'silent');
-  const novita = createNovitaProvider({
-    apiKey: 'simulator-key',
-    baseUrl: simulatorUrl,
-    timeoutMs: config.providerTimeoutMs,
-  });
-  const provider = withFailpoints(config.sabotage ? sabotageProvider(config.sabotage, novita) : novita);
+  const given = providersAt(providers.urls, providers.apiKey, config.providerTimeoutMs);
+  const provider = given.map((each, place) =>
+    withFailpoints(config.sabotage ? sabotageProvider(config.sabotage, each, place) : each),
+  );
   const commit = { confirmTimeoutMs: 700 };
   // It may be asked for while the broker is away.
   const lent = config.lent ? await connect({ servers, name, waitOnFirstConnect: true }) : undefined;
@@ -249,7 +254,7 @@ async function start(config: WorkerConfig): Promise<void> {
   const quick = { baseMs: 20, maxRetryDelay: 400 };
   const worker = new JobWorkerService(queue, {
     name,
-    retry: { create_instance: quick, monitor_instance: quick, delete_instance: quick, send_webhook: quick },
+    retry: Object.fromEntries(QUICK_TYPES.map((type) => [type, quick])),
     // What a sweeper would mend must not hide what the protocol lost.
     sweep: false,
     ...(config.stopsAtFailpoints && { onFailpoint: pass }),
@@ -257,7 +262,7 @@ async function start(config: WorkerConfig): Promise<void> {
   });
   const { ownPollsPerSecond } = config;
   worker.use(
-    gpuInstances({ provider, pollIntervalMs: 100, ownPollsPerSecond, settleDelayMs: SETTLE_DELAY_MS }),
+    gpuInstances({ provider, pollIntervalMs, ownPollsPerSecond, settleDelayMs: SETTLE_DELAY_MS }),
     webhooks({ secret, guard: { allowPrivate: true }, timeoutMs: WEBHOOK_TIMEOUT_MS }),
   );
   const { keeps } = config;

@@ -1,5 +1,6 @@
 /** Lets the faults of a plan strike, and ends them. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { FaultInput } from '../../src/gpu/index.js';
 import { ConflictError, JetfleetError } from '../../src/index.js';
 import type { ClusterNode } from '../support/cluster.js';
 import type { Arena } from './arena.js';
@@ -41,6 +42,14 @@ export function inject(
 }
 
 const LOOK_EVERY_MS = 30;
+/** Without a name in them: they meet every request, or every create and offer. */
+const FAILURES: Readonly<Record<'down' | 'full', readonly FaultInput[]>> = {
+  down: [{ kind: 'error', status: 503 }],
+  full: [
+    { kind: 'no_capacity', advertised: false },
+    { kind: 'no_capacity', advertised: true },
+  ],
+};
 
 type Failpoint = Extract<PlannedFault, { kind: 'failpoint' }>;
 
@@ -107,6 +116,12 @@ async function strike(
     case 'database-kill':
       await arena.desk?.crash(fault.forMs);
       return arena.desk !== undefined;
+    case 'provider-fails': {
+      const off = FAILURES[fault.how].map((each) => arena.providers.add(each, fault.provider));
+      await delay(fault.forMs);
+      for (const end of off) end();
+      return true;
+    }
     case 'retry-all':
       return (await answered(() => arena.producer.retryAll(), [])).length > 0;
     case 'set-limit':

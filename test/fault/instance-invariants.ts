@@ -3,7 +3,8 @@ import type { JobRecord } from '../../src/index.js';
 import { JobType } from '../../src/jetfleet.js';
 import type { Evidence } from './evidence.js';
 import type { Violation } from './invariants.js';
-import { type PlannedJob, SETTLE_DELAY_MS } from './plan.js';
+import { SETTLE_DELAY_MS } from './plan.js';
+import type { Create } from './workload.js';
 
 /** How long a job of unknown outcome looks for its instance. */
 const LOOK_UPS_MS = SETTLE_DELAY_MS * MAX_LOOK_UPS;
@@ -46,8 +47,14 @@ function ownerViolations(
   if (owner.status !== 'completed') return orphaned(`${owner.id} is ${owner.state}`);
   if (instanceIdOf(owner) !== instance.id) return orphaned(`${owner.id} has ${instanceIdOf(owner)}`);
   const monitor = histories.get(`${owner.id}-monitor`)?.at(-1);
+  if (isReplaced(monitor)) return orphaned(`${owner.id} was given up for another offer`);
   if (monitor?.status !== 'failed') return [];
   return mayStay(owner, monitor, instance.status) ? [] : orphaned(`${monitor.id} is ${monitor.state}`);
+}
+
+/** It was deleted for the next offer. */
+function isReplaced(monitor: JobRecord | undefined): boolean {
+  return (monitor?.result as { status?: string } | undefined)?.status === 'replaced';
 }
 
 /** A failed operation leaves an instance only where its order says so. */
@@ -76,7 +83,8 @@ function countViolations(name: string, history: readonly JobRecord[], evidence: 
 
 /** A worker that stands still after the answer to its fence cannot be told from one that is about to call. */
 function mayCreateTwice(id: string, history: readonly JobRecord[], { plan, lagMs }: Evidence): boolean {
-  const planned = plan.jobs.find((job): job is Extract<PlannedJob, { kind: 'create' }> => job.id === id);
+  // The jobs of further offers, and those that replace an instance, have its faults as well.
+  const planned = plan.jobs.find((job): job is Create => job.kind === 'create' && isOf(job, id));
   if (planned?.mayCreateTwice) return true;
   // Within one claim nothing excuses it: every create is followed by look-ups, which wait their turn behind it.
   if (claimsOf(history) < 2) return false;
@@ -87,6 +95,11 @@ function mayCreateTwice(id: string, history: readonly JobRecord[], { plan, lagMs
       ['freeze', 'block'].includes(fault.kind) ||
       (fault.kind === 'failpoint' && fault.action === 'freeze' && fault.failpoint === 'create.sending'),
   );
+}
+
+/** Whether a job is a planned one, or follows from it. */
+function isOf(planned: Create, id: string): boolean {
+  return id === planned.id || id.startsWith(`${planned.id}-`);
 }
 
 /** Records of a run go on from one another: any other one that runs is a claim. */
@@ -100,15 +113,19 @@ function claimsOf(history: readonly JobRecord[]): number {
   }).length;
 }
 
-/** A job that says its instance runs must be right, unless something outside took the instance away. */
+/** A job that says its instance runs must be right, unless something outside took the instance away, or its user did. */
 function missing(history: readonly JobRecord[], { histories, live, plan }: Evidence): Violation[] {
   const owner = history.at(-1);
   const monitor = owner && histories.get(`${owner.id}-monitor`)?.at(-1);
-  if (monitor?.status !== 'completed') return [];
+  if (monitor?.status !== 'completed' || isReplaced(monitor)) return [];
   const planned = plan.jobs.find(({ id }) => id === owner?.id);
   const vanishes = planned?.kind === 'create' && planned.faults.some(({ kind }) => kind === 'vanish');
+  // What becomes of those is for `fleetViolations`.
+  const isOrderedAbout = plan.jobs.some(
+    (job) => job.kind === 'create' && job.orders && isOf(job, owner?.id ?? ''),
+  );
   const id = instanceIdOf(owner as JobRecord);
-  if (vanishes || live.some((instance) => instance.id === id)) return [];
+  if (vanishes || isOrderedAbout || live.some((instance) => instance.id === id)) return [];
   return [
     {
       kind: 'missing-instance',

@@ -4,6 +4,7 @@ import type { JobRecord } from '../../src/index.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { chartEdges } from './chart-edges.js';
 import type { Evidence } from './evidence.js';
+import { fleetViolations } from './fleet-invariants.js';
 import { flowViolations } from './flow-invariants.js';
 import { hostileViolations, wasCancelled } from './hostile-invariants.js';
 import { instanceViolations } from './instance-invariants.js';
@@ -27,6 +28,9 @@ export type ViolationKind =
   | 'duplicated-instance'
   | 'orphaned-instance'
   | 'missing-instance'
+  | 'capacity-missed'
+  | 'healthy-deleted'
+  | 'order-undone'
   | 'undelivered-webhook'
   | 'webhook-id'
   | 'unexpected-failure'
@@ -58,6 +62,8 @@ export const FINAL_KINDS: ReadonlySet<ViolationKind> = new Set([
   'charged',
   'path',
   'duplicated-instance',
+  'capacity-missed',
+  'healthy-deleted',
   'unexpected-failure',
   'tick-overlap',
   'early',
@@ -90,6 +96,7 @@ export function violationsOf(evidence: Evidence): Violation[] {
     ...plan.jobs.flatMap((job) => failureOf(job, histories)),
     ...leftOver.map((subject): Violation => ({ kind: 'left-over', about: subject, detail: 'still stored' })),
     ...instanceViolations(evidence),
+    ...fleetViolations(evidence),
     ...webhookViolations(evidence),
     ...timeViolations(evidence),
     ...scheduleViolations(evidence),

@@ -1,9 +1,9 @@
 /**
  * Runs the product under faults and checks that nothing is lost and nothing is done twice.
  *
- *     npm run fault -- --seed N --runs N [--cluster] [--scenario NAME] [--break NAME] [--from N] [--lanes N] [--sealed] [--json]
+ *     npm run fault -- --seed N --runs N [--cluster] [--scenario NAME] [--break NAME] [--from N] [--lanes N] [--jobs N] [--sealed] [--json]
  *
- * The scenario `languages` has workers in Go beside ours, and needs what `npm run test:parity` installs. With `--sealed` all queues have a codec that compresses and encrypts. The same seed draws the same jobs and faults; what a machine makes of them in time differs. It ends with 1 when an
+ * `--jobs` is how many instances each run of `fleet` and `fleet-orders` creates, 6 by default. The scenario `languages` has workers in Go beside ours, and needs what `npm run test:parity` installs. With `--sealed` all queues have a codec that compresses and encrypts. The same seed draws the same jobs and faults; what a machine makes of them in time differs. It ends with 1 when an
  * invariant was violated. The last line on stdout is JSON.
  */
 import { parseArgs } from 'node:util';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '20' },
     from: { type: 'string', default: '0' },
     lanes: { type: 'string' },
+    jobs: { type: 'string', default: '6' },
     cluster: { type: 'boolean', default: false },
     scenario: { type: 'string' },
     break: { type: 'string' },
@@ -34,7 +35,7 @@ function usage(problem: string): never {
   process.exit(2);
 }
 
-function count(name: 'runs' | 'from' | 'lanes', fallback?: number): number {
+function count(name: 'runs' | 'from' | 'lanes' | 'jobs', fallback?: number): number {
   const text = values[name];
   if (text === undefined && fallback !== undefined) return fallback;
   const number = Number(text);
@@ -51,6 +52,7 @@ if (broken !== undefined && !Object.hasOwn(SABOTAGES, broken)) {
   usage(`--break ${broken} must be one of ${Object.keys(SABOTAGES).join(', ')}`);
 }
 if (values.sealed) process.env.FAULT_SEALED = '1';
+process.env.FAULT_JOBS = String(count('jobs'));
 process.env.NATS_SERVER_BIN = (await findNatsServer()).path;
 await using go = scenario === LANGUAGES ? await buildGo() : undefined;
 await using pool = await WorkerPool.open(go?.path);

@@ -3,6 +3,7 @@ import type { FaultInput } from '../../src/gpu/index.js';
 import type { CreateInstancePayload, JobPriority } from '../../src/index.js';
 import type { JobState } from '../../src/jobs/vocabulary.js';
 import type { Failpoint } from '../../src/worker/worker-services.js';
+import type { Simulated } from './provider-sims.js';
 
 /** What a task does in an attempt; the last step repeats. */
 export interface TaskStep {
@@ -44,7 +45,12 @@ export type PlannedJob =
   | (PlannedJobBase & {
       kind: 'create';
       payload: Omit<CreateInstancePayload, 'webhookUrl'>;
+      /** At every provider of the run, unless its API cannot show them. */
       faults: FaultInput[];
+      /** The providers that have no machine for it. Defaults to none. */
+      fullAt?: Simulated[];
+      /** What its user does with the instance once it runs: one after the other, each once the one before has ended. */
+      orders?: Order[];
       /** A second create can be right: the first may be carried out after everybody stopped looking for it. */
       mayCreateTwice: boolean;
     })
@@ -57,6 +63,12 @@ export type PlannedJob =
       bare: boolean;
       headers?: readonly (readonly [string, string])[];
     });
+
+/**
+ * What a user does with an instance. `migrate` rents another one in its place. `watch` has it watched for a moment; `lose` has it watched until somebody
+ * else takes it away, after which it is replaced.
+ */
+export type Order = 'stop' | 'start' | 'restart' | 'migrate' | 'delete' | 'watch' | 'lose';
 
 /** What a webhook endpoint does with a request. */
 export type Answer = 'ok' | '500' | '410' | '429' | 'reset' | 'slow';
@@ -118,6 +130,8 @@ type Fault =
   | { kind: 'relay'; relay: number; atMs: number; action: 'kill' | 'freeze'; forMs: number }
   /** The database of the outbox ends as in a crash, and is started again so long after it. */
   | { kind: 'database-kill'; atMs: number; forMs: number }
+  /** All of a provider fails, or it has no machines. */
+  | { kind: 'provider-fails'; provider: Simulated; how: 'down' | 'full'; atMs: number; forMs: number }
   | { kind: 'retry-all'; atMs: number }
   /** Somebody sets how many permits each tenant has. */
   | { kind: 'set-limit'; concurrency: number; atMs: number }
@@ -184,8 +198,12 @@ export interface RunPlan {
   awaitsWorkers: boolean;
   /** How long a silent worker keeps a job. */
   ackWaitMs: number;
+  /** Defaults to Novita alone. */
+  providers?: Simulated[];
   /** How long a worker waits for the provider. */
   providerTimeoutMs: number;
+  /** Pause between two polls of an instance. Defaults to 100 ms. */
+  pollIntervalMs?: number;
   /** Tasks that a worker runs at once; Jetfleet's default when left out. */
   taskSlots?: number;
   /** Whether every second worker is one in another language. */

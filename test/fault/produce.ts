@@ -1,12 +1,15 @@
 /** Adds the jobs of a plan and does what its users do. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { headers as createHeaders } from '@nats-io/transport-node';
+import { instanceNameStem } from '../../src/gpu/index.js';
 import { ConflictError, JetfleetError, type JobPriority } from '../../src/index.js';
 import { readTicks } from '../../src/queue/schedules/stored-schedule.js';
 import { Header } from '../../src/wire/headers.js';
 import { scheduleSubject } from '../../src/wire/schedule-subjects.js';
 import type { Arena } from './arena.js';
 import { reached } from './inject.js';
+import { endWatches, follow } from './instance-orders.js';
+import { patiently } from './patiently.js';
 import { LIMITED_TYPE, type PlannedJob, type PlannedSchedule, padOf, type RunPlan } from './plan.js';
 import type { ScheduleSeen } from './schedule-invariants.js';
 
@@ -16,15 +19,15 @@ export interface Produced {
   schedules: ScheduleSeen[];
 }
 
-/** How long a user goes on trying to get one call through. */
-const PATIENCE_MS = 30_000;
-const PAUSE_MS = 50;
-
 /** Resolves when all is added and cancelled. A call without an answer is repeated, as the documentation says. */
 export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
   const produced: Produced = { accepted: [], cancelled: [], schedules: [] };
   for (const job of plan.jobs) {
-    if (job.kind === 'create') for (const fault of job.faults) arena.simulator.faults.add(fault);
+    if (job.kind !== 'create') continue;
+    const { id, faults, fullAt = [] } = job;
+    for (const fault of faults) arena.providers.add(fault);
+    const full = { kind: 'no_capacity', advertised: true, match: instanceNameStem(id) } as const;
+    for (const provider of fullAt) arena.providers.add(full, provider);
   }
   await Promise.all([
     ...plan.schedules.map(async (schedule) => {
@@ -36,6 +39,7 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
       const first = isNew ? addNew(job, arena).catch(() => undefined) : undefined;
       const id = (await first) ?? (await patiently(() => add(job, arena)));
       if (id !== undefined) produced.accepted.push(id);
+      if (job.kind === 'create' && job.orders) produced.accepted.push(...(await follow(job, arena)));
     }),
     ...[...new Set(plan.signals.map(({ id }) => id))].map(async (to) => {
       let startedAt = Date.now();
@@ -58,6 +62,7 @@ export async function produce(plan: RunPlan, arena: Arena): Promise<Produced> {
       if (await patiently(() => cancel(id, arena))) produced.cancelled.push(id);
     }),
   ]);
+  if (plan.jobs.some((job) => job.kind === 'create' && job.orders)) await endWatches(arena);
   return produced;
 }
 
@@ -105,17 +110,6 @@ async function firedBy({ observer }: Arena, name: string, priority: JobPriority)
 /** It was removed by a call whose answer was lost. */
 function unlessGone(error: unknown): void {
   if (!JetfleetError.is(error, 'JETFLEET_NOT_FOUND')) throw error;
-}
-
-async function patiently<T>(call: () => Promise<T>): Promise<T> {
-  for (const end = Date.now() + PATIENCE_MS; ; await delay(PAUSE_MS)) {
-    try {
-      return await call();
-    } catch (error) {
-      const permanent = JetfleetError.is(error) && !error.retryable;
-      if (permanent || Date.now() > end) throw error;
-    }
-  }
 }
 
 /**

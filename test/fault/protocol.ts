@@ -1,5 +1,6 @@
 /** What the harness and its worker processes tell each other. */
 import type { AnyFailpoint } from './plan.js';
+import type { SimulatorUrls } from './provider-sims.js';
 import type { Sabotage } from './sabotage.js';
 
 export interface WorkerConfig {
@@ -7,12 +8,14 @@ export interface WorkerConfig {
   servers: string[];
   namespace: string;
   replicas: number;
-  simulatorUrl: string;
+  providers: { urls: SimulatorUrls; apiKey: string };
   secret: string;
   /** Monitors are looked at from memory between their own polls from so many a second on. */
   ownPollsPerSecond: number;
   ackWaitMs: number;
   providerTimeoutMs: number;
+  /** Pause between two polls of an instance. Defaults to 100 ms. */
+  pollIntervalMs?: number;
   taskSlots?: number;
   limitedTo?: number;
   /** How many tasks are kept that have ended; it removes the others, again and again. */

@@ -51,6 +51,8 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
  */
 const RECORD_WITHIN_MS = 75_000;
 const QUIET_WITHIN_MS = 240_000;
+/** And for each job of the run. */
+const QUIET_FOR_EACH_MS = 1_000;
 /** The same of a run that is not to be seen to fail: a provider that did not answer has a rest, which doubles up to five minutes. */
 const RESTED_WITHIN_MS = 200_000;
 const LOOK_EVERY_MS = 100;
@@ -74,6 +76,7 @@ export async function runOne(planned: RunPlan, options: RunOptions): Promise<Run
     ackWaitMs: plan.ackWaitMs,
     providerTimeoutMs: plan.providerTimeoutMs,
     ...(plan.taskSlots && { taskSlots: plan.taskSlots }),
+    ...(plan.pollIntervalMs && { pollIntervalMs: plan.pollIntervalMs }),
     ...(plan.limitedTo && { limitedTo: plan.limitedTo }),
     ...(plan.keeps && { keeps: plan.keeps }),
     throwsInCallbacks: plan.throwsInCallbacks,
@@ -213,8 +216,10 @@ async function quiet(arena: Arena, crew: Crew, proof?: () => Promise<Violation[]
   const startedAt = Date.now();
   let recordAt = startedAt;
   const recordWithinMs = proof ? RECORD_WITHIN_MS : RESTED_WITHIN_MS;
-  const isInTime = () => Date.now() < Math.min(recordAt + recordWithinMs, startedAt + QUIET_WITHIN_MS);
-  for (; isInTime(); await delay(LOOK_EVERY_MS)) {
+  const quietWithinMs = QUIET_WITHIN_MS + arena.jobs * QUIET_FOR_EACH_MS;
+  const isInTime = () => Date.now() < Math.min(recordAt + recordWithinMs, startedAt + quietWithinMs);
+  // To look at the subjects of many jobs takes long.
+  for (; isInTime(); await delay(Math.max(LOOK_EVERY_MS, arena.jobs))) {
     try {
       const proven = (await proof?.()) ?? [];
       if (proven.length > 0) return proven;
@@ -283,9 +288,9 @@ async function consumersOf({ observer }: Arena): Promise<string> {
 }
 
 /** A sweep comes minutes later than this; here it waits only until the provider hides nothing any more. */
-async function allShown({ simulator }: Arena, { jobs }: RunPlan): Promise<void> {
+async function allShown({ providers }: Arena, { jobs }: RunPlan): Promise<void> {
   if (!jobs.some((job) => job.kind === 'create' && job.mayCreateTwice)) return;
-  const last = simulator.ledger.findLast(({ action }) => action === 'create')?.at ?? 0;
+  const last = providers.ledger.findLast(({ action }) => action === 'create')?.at ?? 0;
   await delay(Math.max(new Date(last).getTime() + HIDDEN_MS - Date.now(), 0));
 }
 

@@ -11,7 +11,7 @@ import { JobMessages } from '../../src/broker/publish/job-messages.js';
 import { ScheduleMessages } from '../../src/broker/publish/schedule-messages.js';
 import { SignalStore } from '../../src/broker/signal-store.js';
 import type { Topology } from '../../src/broker/topology/topology.js';
-import type { GpuProvider } from '../../src/gpu/index.js';
+import { type GpuProvider, ProviderError } from '../../src/gpu/index.js';
 import { OwnedInstances } from '../../src/instances/owned-instances.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { RecordRemoval } from '../../src/queue/retention/record-removal.js';
@@ -21,7 +21,7 @@ import { JobIntake } from '../../src/worker/claim/job-intake.js';
 import { LeaseKeeper } from '../../src/worker/lease/lease-keeper.js';
 import { CancellationCheck } from '../../src/worker/run/cancellation-check.js';
 import { JobRun } from '../../src/worker/run/job-run.js';
-import { withCreate } from './provider-wrap.js';
+import { withCreate, withMethods } from './provider-wrap.js';
 
 const SLOW_TIMER_MS = 1_500;
 
@@ -58,6 +58,12 @@ export const SABOTAGES = {
   'no-second-look': withoutSecondLook,
   /** A job stops and deletes any instance that it names. */
   'unowned-delete': inProvider,
+  /** A create of unknown outcome counts as refused, so that the next provider is asked. */
+  'next-at-doubt': inProvider,
+  /** One provider alone is asked for what it has. */
+  'one-provider': inProvider,
+  /** A watch believes a single answer that its instance is gone. */
+  'believed-event': inProvider,
 } as const;
 export type Sabotage = keyof typeof SABOTAGES;
 
@@ -66,10 +72,24 @@ export function sabotage(which: Sabotage): void {
   SABOTAGES[which]();
 }
 
-/** Undoes those that stand around the provider, for one worker. */
-export function sabotageProvider(which: Sabotage, provider: GpuProvider): GpuProvider {
-  if (which === 'unowned-delete') touchAnything(provider);
-  return which === 'blind-create' ? createBlindly(provider) : provider;
+/** Undoes those that stand around a provider, for one worker. @param place of the provider among those of the worker */
+export function sabotageProvider(which: Sabotage, provider: GpuProvider, place: number): GpuProvider {
+  switch (which) {
+    case 'unowned-delete':
+      touchAnything(provider);
+      return provider;
+    case 'believed-event':
+      believeAnything(provider);
+      return provider;
+    case 'blind-create':
+      return createBlindly(provider);
+    case 'next-at-doubt':
+      return refusedAtDoubt(provider);
+    case 'one-provider':
+      return place === 0 ? provider : withMethods(provider, { listOffers: async () => [] });
+    default:
+      return provider;
+  }
 }
 
 /** Undoes those of calls that the harness makes itself. */
@@ -176,14 +196,19 @@ function withBareCleanup(): void {
 }
 
 function withOneLook(): void {
-  const { provide } = StateMachine.prototype;
   const provenGone = (
     _: unknown,
     { check, found }: { check?: { status: string } | null; found?: unknown[] },
   ) => (found ? found.length === 0 : !check || check.status === 'terminated');
+  withGuard('provenGone', provenGone);
+}
+
+/** Has all charts that are made from here on decide otherwise. */
+function withGuard(name: string, guard: (context: never, params: never) => boolean): void {
+  const { provide } = StateMachine.prototype;
   StateMachine.prototype.provide = function (implementations) {
-    const isAsked = 'provenGone' in this.implementations.guards;
-    const guards = { ...implementations.guards, ...(isAsked && { provenGone }) };
+    const isAsked = name in this.implementations.guards;
+    const guards = { ...implementations.guards, ...(isAsked && { [name]: guard }) };
     return provide.call(this, { ...implementations, guards } as typeof implementations);
   };
 }
@@ -227,4 +252,21 @@ function createBlindly(provider: GpuProvider): GpuProvider {
     provider,
     (create) => (spec, signal) => create(spec, signal).catch(() => create(spec, signal)),
   );
+}
+
+function refusedAtDoubt(provider: GpuProvider): GpuProvider {
+  return withCreate(provider, (create) => async (spec, signal) => {
+    try {
+      return await create(spec, signal);
+    } catch (error) {
+      const isUnclear = error instanceof ProviderError && error.class === 'ambiguous';
+      throw isUnclear ? new ProviderError('capacity', error.message) : error;
+    }
+  });
+}
+
+/** What a read by its id does not show is gone, for watches and for the migrations that follow. */
+function believeAnything(provider: GpuProvider): void {
+  OwnedInstances.prototype.read = (job, id) => provider.get(id, job.signal);
+  withGuard('isProvenEvent', (_: unknown, { read }: { read: unknown }) => read === null);
 }

@@ -2,6 +2,7 @@
 import { instanceNameStem } from '../../src/gpu/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { FAILPOINTS } from '../../src/worker/worker-services.js';
+import { fleet, fleetOrders } from './fleet-scenario.js';
 import { limits } from './limit-scenario.js';
 import { outbox } from './outbox-scenario.js';
 import {
@@ -186,6 +187,8 @@ const SINGLE: Readonly<Record<string, Scenario>> = {
 
 /** Faults outside of Jetfleet, and what users do. */
 const OUTSIDE: Readonly<Record<string, Scenario>> = {
+  fleet,
+  'fleet-orders': fleetOrders,
   provider: (random, draft) => {
     const names = Object.keys(PROVIDER_FAULTS);
     for (const name of random.sample(names, random.int(3, 5))) addCreate(random, draft, [name]);
@@ -343,6 +346,8 @@ const RENTED_SLOWLY = [
 
 /** Those that need a run of their own. */
 const ALONE: readonly string[] = [
+  'fleet',
+  'fleet-orders',
   'limits',
   'outbox',
   'retention',

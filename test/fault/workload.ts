@@ -3,12 +3,13 @@ import type { FaultInput } from '../../src/gpu/index.js';
 import { PRIORITIES } from '../../src/jobs/vocabulary.js';
 import { HOSTILE_HEADERS } from './hostile-client.js';
 import { type Answer, type PlannedJob, PROVIDER_TIMEOUT_MS, type TaskStep } from './plan.js';
+import { NOVITA_ROUTES } from './provider-sims.js';
 import type { Random } from './random.js';
 
 /** During this time the jobs of a run are added. */
 export const ADDING_MS = 900;
 
-type Create = Extract<PlannedJob, { kind: 'create' }>;
+export type Create = Extract<PlannedJob, { kind: 'create' }>;
 type Task = Extract<PlannedJob, { kind: 'task' }>;
 
 function base(random: Random, id: string, maxAttempts = random.int(2, 4)) {
@@ -150,7 +151,7 @@ export const PROVIDER_FAULTS: Readonly<Record<string, (random: Random, job: Crea
     },
   };
 
-const READ = 'GET /gpu/instance';
+const { read: READ, create: CREATE, delete: DELETE } = NOVITA_ROUTES;
 /** Answers that are not the provider's own, or not of the kind that was asked for. They prove nothing. */
 const STRANGE_ANSWERS: readonly Extract<FaultInput, { kind: 'answer' }>[] = [
   { kind: 'answer', status: 302, headers: { location: 'http://127.0.0.1:1/' } },
@@ -169,9 +170,6 @@ const STRANGE_ANSWERS: readonly Extract<FaultInput, { kind: 'answer' }>[] = [
   { kind: 'answer', status: 200, body: { instances: [] }, cutAfterBytes: 5 },
   { kind: 'answer', status: 200, body: '{', dribbleMs: 50 },
 ];
-
-const CREATE = '/gpu/instance/create';
-const DELETE = '/gpu/instance/delete';
 
 const STEP_ENDS: readonly TaskStep['end'][] = ['ok', 'ok', 'ok', 'throw', 'nap', 'checkpoint', 'next'];
 
