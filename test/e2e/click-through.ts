@@ -1,4 +1,4 @@
-import type { HTTPRequest } from 'puppeteer-core';
+import type { Protocol } from 'puppeteer-core';
 import type { DashboardPage } from './dashboard-page.js';
 
 /** What the buttons of a page do. */
@@ -12,6 +12,11 @@ export interface ClickedThrough {
 }
 
 const REFUSED = { title: 'Refused', code: 'JETFLEET_HTTP_FORBIDDEN', detail: 'by a test' };
+const REFUSAL: Omit<Protocol.Fetch.FulfillRequestRequest, 'requestId'> = {
+  responseCode: 403,
+  responseHeaders: [{ name: 'content-type', value: 'application/problem+json' }],
+  body: Buffer.from(JSON.stringify(REFUSED)).toString('base64'),
+};
 
 /**
  * Clicks each button of a page, and each kind of button of its rows once. A dialog that opens is examined, and closed by key.
@@ -20,14 +25,15 @@ const REFUSED = { title: 'Refused', code: 'JETFLEET_HTTP_FORBIDDEN', detail: 'by
 export async function clickThrough(tab: DashboardPage, open: () => Promise<void>): Promise<ClickedThrough> {
   const { page } = tab;
   const seen: ClickedThrough = { asked: [], faults: [], dialogs: [] };
-  const onRequest = (request: HTTPRequest) => {
-    if (request.method() === 'GET') return void request.continue().catch(() => {});
-    seen.asked.push(new URL(request.url()).pathname);
-    const answer = { status: 403, contentType: 'application/problem+json', body: JSON.stringify(REFUSED) };
-    void request.respond(answer).catch(() => {});
-  };
-  await page.setRequestInterception(true);
-  page.on('request', onRequest);
+  // Puppeteer's own interception would hold each script and style as well, and has them loaded anew by each page.
+  const session = await page.createCDPSession();
+  session.on('Fetch.requestPaused', ({ requestId, request }) => {
+    if (request.method === 'GET')
+      return void session.send('Fetch.continueRequest', { requestId }).catch(() => {});
+    seen.asked.push(new URL(request.url).pathname);
+    void session.send('Fetch.fulfillRequest', { requestId, ...REFUSAL }).catch(() => {});
+  });
+  await session.send('Fetch.enable', { patterns: [{ resourceType: 'Fetch' }, { resourceType: 'XHR' }] });
   try {
     await open();
     const start = page.url();
@@ -48,8 +54,7 @@ export async function clickThrough(tab: DashboardPage, open: () => Promise<void>
       seen.faults.push(...faults, ...(hasFocus ? [] : [`${title}: the focus is elsewhere`]));
     }
   } finally {
-    page.off('request', onRequest);
-    await page.setRequestInterception(false);
+    await session.detach();
   }
   return seen;
 }

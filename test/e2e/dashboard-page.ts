@@ -83,6 +83,16 @@ export class DashboardPage implements AsyncDisposable {
     await this.page.goto(this.base + path);
   }
 
+  /** Goes to a path as a link of the page would: the page is not loaded again. */
+  async follow(path: string): Promise<void> {
+    await this.page.evaluate(async (to) => {
+      history.pushState(null, '', to);
+      dispatchEvent(new PopStateEvent('popstate'));
+      // What was shown before goes with the next turn.
+      await new Promise((resolve) => setTimeout(resolve));
+    }, path);
+  }
+
   /** Waits until a function that runs in the page returns something truthy. */
   until<Args extends unknown[], Check extends EvaluateFunc<Args>>(
     check: Check,

@@ -99,7 +99,7 @@ describe('the buttons of all pages', () => {
     const dialogs = new Set<string>();
     for (const [name, path, ready] of PAGES) {
       const seen = await clickThrough(tab, async () => {
-        await tab.goto(path);
+        await tab.follow(path);
         await tab.see(ready);
       });
       expect.soft(seen.faults, name).toEqual([]);
@@ -121,7 +121,7 @@ describe('the buttons of all pages', () => {
     await tab.see('#menu a');
     for (const [name, path, ready] of PAGES) {
       const { asked, dialogs } = await clickThrough(tab, async () => {
-        await tab.goto(path);
+        await tab.follow(path);
         await tab.see(`${ready}, .empty`);
       });
       expect.soft({ asked, dialogs }, name).toEqual({ asked: [], dialogs: [] });
