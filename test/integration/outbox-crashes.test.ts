@@ -11,6 +11,12 @@ const ROUNDS = 20;
 const PRODUCERS = 4;
 /** Small ones, so that a kill strikes often between the publish and the removal of a batch. */
 const BATCH = 25;
+/**
+ * Between two transactions of a producer: few, so that a kill strikes busy relays, and more while those and the database come back, where
+ * nothing is struck.
+ */
+const BUSY_MS = 1;
+const CALM_MS = 50;
 /** How a command ends where a server cannot be reached. */
 const UNAVAILABLE = 69;
 
@@ -40,15 +46,20 @@ test(`no row is lost and none is doubled when relay and database are killed ${RO
     );
   const relays = [supervised(startRelay), supervised(startRelay)];
   const producing = new AbortController();
-  const producers = Array.from({ length: PRODUCERS }, (_, index) => produce(pool, index, producing.signal));
+  let pauseMs = BUSY_MS;
+  const producers = Array.from({ length: PRODUCERS }, (_, index) =>
+    produce(pool, index, () => delay(pauseMs), producing.signal),
+  );
 
   for (let round = 0; round < ROUNDS; round++) {
     const [first] = relays.splice(0, 1);
+    pauseMs = BUSY_MS;
     await delay(Math.random() * 300);
     first?.end('SIGKILL');
     relays.push(supervised(startRelay));
     await delay(Math.random() * 300);
     await postgres.kill();
+    pauseMs = CALM_MS;
     await postgres.start();
     // Rows have to flow again, or the next kill would strike nothing.
     const before = ran.size;
@@ -93,7 +104,12 @@ function supervised(start: () => RunningCli) {
 }
 
 /** Orders and their jobs in one transaction; every fifth is rolled back. An error says that the database is away. */
-async function produce(pool: TestPool, index: number, signal: AbortSignal): Promise<void> {
+async function produce(
+  pool: TestPool,
+  index: number,
+  pause: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const outbox = new Outbox();
   for (let serial = 0; !signal.aborted; serial++) {
     let client: Awaited<ReturnType<TestPool['connect']>> | undefined;
@@ -112,6 +128,6 @@ async function produce(pool: TestPool, index: number, signal: AbortSignal): Prom
       client?.release(true);
       await delay(20);
     }
-    await delay(1);
+    await pause();
   }
 }
