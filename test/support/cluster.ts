@@ -52,7 +52,8 @@ const HOST = '127.0.0.1';
 const START_MS = 40_000;
 /** An election takes up to 9 s, and the one after a split vote as long again. */
 const LEADER_MS = 60_000;
-const POLL_MS = 20;
+/** Between two looks at all that the nodes say of themselves, which costs them some milliseconds each. */
+const POLL_MS = 50;
 const TERMINATE_MS = 10_000;
 /** A frozen node accepts connections and never answers. */
 const MONITOR_MS = 3_000;
