@@ -5,7 +5,7 @@ import { GpuProvider } from './gpu.js';
 import { AddressGuardOptions } from './shared/webhook-client.js';
 import { WebhookClientOptions } from './webhooks.js';
 import { WorkerExtension, LedgerEntry, WorkerHooks } from './shared/job-worker-service.js';
-export { ANY, AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, Instances, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, Ledger, LedgerChange, LedgerEnd, LedgerFilter, LedgerPage, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WatchOptions, WorkerHost, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, statusOf, stopInstance, watchInstance } from './shared/job-worker-service.js';
+export { ANY, AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, Instances, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, Ledger, LedgerChange, LedgerDays, LedgerEnd, LedgerFilter, LedgerPage, LedgerSeen, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WatchOptions, WorkerHost, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, statusOf, stopInstance, watchInstance } from './shared/job-worker-service.js';
 export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout, createInstancePayload, deleteInstancePayload, monitorInstancePayload } from './shared/schemas.js';
 export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, JetfleetError, JobAborted, JobErrorInfo, JobFailedError, NonRetryableError, Problem, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError } from './shared/errors.js';
 export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
@@ -353,8 +353,6 @@ declare function parseAmount(what: string, text: string): number;
 declare function formatAmount(amount: number): string;
 /** What a time costs, rounded up to a whole unit. @param ms whole milliseconds */
 declare function costOfTime(pricePerHour: number, ms: number): number;
-
-/** What instances cost, to the unit: changes of the price count from their time on, and stopped time costs nothing. */
 
 /** What an instance has cost until a time, in ms since the epoch: no more than until its end. */
 declare function costOf(entry: LedgerEntry, nowMs: number): number;

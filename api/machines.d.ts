@@ -2,12 +2,12 @@ import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } 
 export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/schemas.js';
 import { Delivery } from './shared/schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
-import { JobErrorInfo } from './jetfleet.js';
-import * as xstate from 'xstate';
-import { AnyActorLogic, SnapshotFrom } from 'xstate';
-import { RunInput, Thrown, PortAnswer, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy, ExtendLeaseResult, KeepLeasePayload } from './shared/worker-lifecycle.js';
+import { RunInput, Thrown, Failed, PortAnswer, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy, ExtendLeaseResult, KeepLeasePayload } from './shared/worker-lifecycle.js';
 import { AutoStopPayload, JobOutcome, OrderInstancePayload, Completed, Snoozed, CheckInstancePayload, ExtendLeasePayload, MigrateInstancePayload, WatchEvent, WatchInstancePayload } from './jetfleet.js';
 export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, workerLifecycleMachine } from './shared/worker-lifecycle.js';
+import * as xstate from 'xstate';
+import { AnyActorLogic, SnapshotFrom } from 'xstate';
+import { JobErrorInfo } from './jetfleet.js';
 import { JobState } from './jetfleet.js';
 import 'zod';
 import './shared/job-options.js';
@@ -27,6 +27,20 @@ interface AutoStopContext {
     input: RunInput<AutoStopPayload>;
     checkpoint: AutoStopCheckpoint;
     outcome: JobOutcome;
+}
+
+/** What reads have proven of an instance, as a chart leaves it on the record of its job: what the instance costs follows from that. */
+interface Proven {
+    /** `deleted`: by the job itself; `watchdog`: by its own watchdog, as its lease was over; `gone`: by somebody else. */
+    is: 'running' | 'stopped' | 'gone' | 'deleted' | 'watchdog';
+    /** ISO time since when. */
+    since: string;
+    /** Its provider has taken it back. */
+    isInterrupted?: boolean;
+}
+/** What a run of any of these charts may leave. */
+interface ProvenCheckpoint {
+    proven?: Proven;
 }
 
 /** How long, and how often in a row, the provider has said the same of an instance: that it does not know it, for one. */
@@ -49,7 +63,7 @@ type OrderedInstance = {
     isAble: boolean;
 } | null;
 /** What one run leaves for the next. */
-interface OrderCheckpoint {
+interface OrderCheckpoint extends ProvenCheckpoint {
     /** ISO time of the first run. */
     since: string;
     /** Reads so far: the pause between them grows. */
@@ -204,11 +218,7 @@ declare function orderInstanceChart<O extends keyof typeof WORDS>(order: O, sett
     novitaInstanceId: string;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: `${O}_instance`;
     states: {
         readonly reading: {};
@@ -314,11 +324,7 @@ declare const startInstanceMachine: xstate.StateMachine<OrderInstanceContext<{
     novitaInstanceId: string;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "start_instance";
     states: {
         readonly reading: {};
@@ -423,11 +429,7 @@ declare const stopInstanceMachine: xstate.StateMachine<OrderInstanceContext<{
     novitaInstanceId: string;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "stop_instance";
     states: {
         readonly reading: {};
@@ -532,11 +534,7 @@ declare const restartInstanceMachine: xstate.StateMachine<OrderInstanceContext<{
     novitaInstanceId: string;
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "restart_instance";
     states: {
         readonly reading: {};
@@ -630,11 +628,7 @@ declare const autoStopMachine: xstate.StateMachine<AutoStopContext, xstate.AnyEv
     until?: string | undefined;
     action?: "delete" | "stop" | undefined;
     lastUsedAt?: string | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "auto_stop";
     states: {
         readonly listening: {};
@@ -657,7 +651,7 @@ type CheckedInstance = {
         url: string;
     }[];
 } | null;
-interface CheckCheckpoint {
+interface CheckCheckpoint extends ProvenCheckpoint {
     /** ISO time of the first run. */
     since: string;
     absent?: Repeated;
@@ -769,11 +763,7 @@ declare function checkInstanceChart(settings?: CheckInstanceSettings): xstate.St
     expectStatus?: number | undefined;
     probeTimeoutMs?: number | undefined;
     maxWaitTime?: number | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "check_instance";
     states: {
         readonly reading: {};
@@ -870,11 +860,7 @@ declare const checkInstanceMachine: xstate.StateMachine<CheckInstanceContext, xs
     expectStatus?: number | undefined;
     probeTimeoutMs?: number | undefined;
     maxWaitTime?: number | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "check_instance";
     states: {
         readonly reading: {};
@@ -1132,11 +1118,7 @@ declare function createInstanceChart(settings?: CreateInstanceSettings): xstate.
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "create_instance";
     states: {
         readonly deciding: {};
@@ -1337,11 +1319,7 @@ declare const createInstanceMachine: xstate.StateMachine<CreateInstanceContext, 
     webhookUrl?: string | undefined;
     maxWaitTime?: number | undefined;
     onTimeout?: "delete" | "keep" | "stop" | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "create_instance";
     states: {
         readonly deciding: {};
@@ -1449,11 +1427,7 @@ declare function deleteInstanceChart(settings?: DeleteInstanceSettings): xstate.
     novitaInstanceId?: string | undefined;
     instanceName?: string | undefined;
     webhookUrl?: string | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "delete_instance";
     states: {
         readonly looking: {};
@@ -1518,11 +1492,7 @@ declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, 
     novitaInstanceId?: string | undefined;
     instanceName?: string | undefined;
     webhookUrl?: string | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "delete_instance";
     states: {
         readonly looking: {};
@@ -1704,11 +1674,7 @@ declare const extendLeaseMachine: xstate.StateMachine<ExtendLeaseContext, xstate
     byMs?: number | undefined;
     until?: string | undefined;
     autoStopJobId?: string | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "extend_lease";
     states: {
         readonly deciding: {};
@@ -2046,9 +2012,13 @@ interface KeepLeaseSettings {
     /** How long the provider must not know an instance before it counts as gone. Defaults to 10 seconds. */
     settleMs?: number;
 }
-interface KeepLeaseCheckpoint {
+interface KeepLeaseCheckpoint extends ProvenCheckpoint {
     /** ISO time of the first run. */
     since: string;
+    /** When the lease was renewed last. */
+    renewedAt?: string;
+    /** When it was over, since a renewal came too late for it: as long as no read has shown the instance after that. */
+    lapsedAt?: string;
     absent?: Repeated;
 }
 interface KeepLeaseContext {
@@ -2088,6 +2058,9 @@ declare function keepLeaseChart({ verifyIntervalMs, settleMs }?: KeepLeaseSettin
     type: "noteRead";
     params: Read$2;
 } | {
+    type: "noteRenewal";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "snoozeUntilRenewal";
     params: xstate.NonReducibleUnknown;
 } | {
@@ -2103,11 +2076,7 @@ declare function keepLeaseChart({ verifyIntervalMs, settleMs }?: KeepLeaseSettin
     instanceId: string;
     novitaInstanceId: string;
     leaseMs: number;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "keep_lease";
     states: {
         readonly reading: {};
@@ -2139,6 +2108,9 @@ declare const keepLeaseMachine: xstate.StateMachine<KeepLeaseContext, xstate.Any
     type: "noteRead";
     params: Read$2;
 } | {
+    type: "noteRenewal";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "snoozeUntilRenewal";
     params: xstate.NonReducibleUnknown;
 } | {
@@ -2154,11 +2126,7 @@ declare const keepLeaseMachine: xstate.StateMachine<KeepLeaseContext, xstate.Any
     instanceId: string;
     novitaInstanceId: string;
     leaseMs: number;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "keep_lease";
     states: {
         readonly reading: {};
@@ -2257,6 +2225,9 @@ declare function migrateInstanceChart(settings?: OrderInstanceSettings): xstate.
     type: "noteOverdue";
     params: xstate.NonReducibleUnknown;
 } | {
+    type: "noteProvenGone";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "noteRead";
     params: Read$1;
 } | {
@@ -2354,11 +2325,7 @@ declare function migrateInstanceChart(settings?: OrderInstanceSettings): xstate.
         pricePerHour?: number | undefined;
         reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
     } | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "migrate_instance";
     states: {
         readonly deciding: {};
@@ -2437,6 +2404,9 @@ declare const migrateInstanceMachine: xstate.StateMachine<MigrateInstanceContext
     type: "noteOverdue";
     params: xstate.NonReducibleUnknown;
 } | {
+    type: "noteProvenGone";
+    params: xstate.NonReducibleUnknown;
+} | {
     type: "noteRead";
     params: Read$1;
 } | {
@@ -2534,11 +2504,7 @@ declare const migrateInstanceMachine: xstate.StateMachine<MigrateInstanceContext
         pricePerHour?: number | undefined;
         reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
     } | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "migrate_instance";
     states: {
         readonly deciding: {};
@@ -2571,7 +2537,7 @@ interface Removal {
     since: string;
 }
 /** What a monitor leaves on its record for its next run. */
-interface MonitorCheckpoint extends Partial<Removal> {
+interface MonitorCheckpoint extends Partial<Removal>, ProvenCheckpoint {
     lastStatus: string;
     /** Set while the provider says that it does not know the instance. */
     absent?: Repeated;
@@ -2833,11 +2799,7 @@ declare function monitorInstanceChart(settings?: MonitorInstanceSettings): xstat
         reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
         createJobId?: string | undefined;
     } | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "monitor_instance";
     states: {
         readonly deciding: {};
@@ -3058,11 +3020,7 @@ declare const monitorInstanceMachine: xstate.StateMachine<MonitorInstanceContext
         reported?: ("deleted" | "failed" | "priceChanged" | "spotInterrupted" | "stopped" | "unhealthy")[] | undefined;
         createJobId?: string | undefined;
     } | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "monitor_instance";
     states: {
         readonly deciding: {};
@@ -3246,11 +3204,7 @@ declare const sendWebhookMachine: xstate.StateMachine<SendWebhookContext, xstate
     } | undefined;
     payload: unknown;
     headers?: Record<string, string> | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "send_webhook";
     states: {
         readonly delivering: {};
@@ -3282,7 +3236,7 @@ type WatchedInstance = {
         url: string;
     }[];
 } | null;
-interface WatchCheckpoint {
+interface WatchCheckpoint extends ProvenCheckpoint {
     /** Reads in a row that have shown nothing new: the pause between them grows. */
     calm: number;
     /** What a read has shown that a later one has to confirm. */
@@ -3296,6 +3250,12 @@ interface WatchCheckpoint {
     pricePerHour?: number;
     /** When the price was looked at last. */
     pricedAt?: string;
+    /** When a look has found one last. */
+    priceShownAt?: string;
+    /** As what it is billed, by so many reads in a row. */
+    billedAs?: Repeated & {
+        state: 'running' | 'stopped';
+    };
 }
 interface WatchInstanceContext {
     input: RunInput<WatchInstancePayload>;
@@ -3448,11 +3408,7 @@ declare function watchInstanceChart(settings?: WatchInstanceSettings): xstate.St
     instanceId: string;
     novitaInstanceId: string;
     createJobId?: string | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "watch_instance";
     states: {
         readonly reading: {};
@@ -3587,11 +3543,7 @@ declare const watchInstanceMachine: xstate.StateMachine<WatchInstanceContext, xs
     instanceId: string;
     novitaInstanceId: string;
     createJobId?: string | undefined;
-}>, Completed<unknown> | Snoozed<unknown> | {
-    kind: 'failed';
-    error: JobErrorInfo;
-    timedOut?: boolean;
-}, xstate.EventObject, xstate.MetaObject, {
+}>, Completed<unknown> | Failed | Snoozed<unknown>, xstate.EventObject, xstate.MetaObject, {
     id: "watch_instance";
     states: {
         readonly reading: {};
@@ -3604,4 +3556,4 @@ declare const watchInstanceMachine: xstate.StateMachine<WatchInstanceContext, xs
 }, xstate.MetaObject>;
 
 export { BreakerEvent, BreakerPolicy, BreakerSnapshot, BreakerStep, DEFAULT_BREAKER_POLICY, DEFAULT_CAPACITY_POLL_MS, DEFAULT_POLL_INTERVAL_MS, DEFAULT_PROVIDER_POLICY, DEFAULT_SETTLE_DELAY_MS, Delivery, DisabledBy, MAX_LOOK_UPS, RunInput, autoStopMachine, breakerAfter, checkInstanceChart, checkInstanceMachine, claimedAttempt, createInstanceChart, createInstanceMachine, deleteInstanceChart, deleteInstanceMachine, endpointBreakerMachine, endsTheWait, extendLeaseMachine, failedAttempt, isBroken, isGone, jobMachine, jobStateOf, keepLeaseChart, keepLeaseMachine, migrateInstanceChart, migrateInstanceMachine, monitorInstanceChart, monitorInstanceMachine, nextJobState, orderInstanceChart, providerBreakerAfter, providerBreakerMachine, resolveJobState, restartInstanceMachine, sendWebhookMachine, startInstanceMachine, stopInstanceMachine, timeoutError, timeoutOf, verdictOf, watchInstanceChart, watchInstanceMachine };
-export type { AutoStopCheckpoint, AutoStopContext, CheckCheckpoint, CheckInstanceContext, CheckInstanceSettings, CheckedInstance, CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, ExtendLeaseContext, FoundInstance, InstanceCheck, InstanceOrder, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, KeepLeaseCheckpoint, KeepLeaseContext, KeepLeaseSettings, LeaseNews, MigrateCheckpoint, MigrateInstanceContext, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, OrderActorInput, OrderCheckpoint, OrderInstanceContext, OrderInstanceSettings, OrderVerdict, OrderedInstance, Parked, RefusedOffer, Repeated, Replacement, SendWebhookContext, WatchCheckpoint, WatchInstanceContext, WatchInstanceSettings, WatchedInstance };
+export type { AutoStopCheckpoint, AutoStopContext, CheckCheckpoint, CheckInstanceContext, CheckInstanceSettings, CheckedInstance, CreateInstanceContext, CreateInstanceSettings, DeleteActorInput, DeleteCheckpoint, DeleteInstanceContext, DeleteInstanceSettings, ExtendLeaseContext, FoundInstance, InstanceCheck, InstanceOrder, JobEvent, JobMachine, JobMachineContext, JobMachineInput, JobSnapshot, KeepLeaseCheckpoint, KeepLeaseContext, KeepLeaseSettings, LeaseNews, MigrateCheckpoint, MigrateInstanceContext, MonitorActorInput, MonitorCheckpoint, MonitorInstanceContext, MonitorInstanceSettings, Offer, OrderActorInput, OrderCheckpoint, OrderInstanceContext, OrderInstanceSettings, OrderVerdict, OrderedInstance, Parked, Proven, ProvenCheckpoint, RefusedOffer, Repeated, Replacement, SendWebhookContext, WatchCheckpoint, WatchInstanceContext, WatchInstanceSettings, WatchedInstance };

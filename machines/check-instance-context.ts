@@ -3,6 +3,7 @@ import { defined } from '../src/jobs/defined.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { failure, isGone } from './monitor-instance-context.js';
+import type { ProvenCheckpoint } from './proven.js';
 import { isProven, type Repeated, readAgain, retryDelayMs, sinceMs } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
 
@@ -17,7 +18,7 @@ export type CheckedInstance = {
   endpoints: { port: number; protocol: string; url: string }[];
 } | null;
 
-export interface CheckCheckpoint {
+export interface CheckCheckpoint extends ProvenCheckpoint {
   /** ISO time of the first run. */
   since: string;
   absent?: Repeated;
@@ -67,7 +68,7 @@ export function isHealthy({ read, input }: CheckInstanceContext, ports: readonly
 }
 
 export function checkedOutcome(context: CheckInstanceContext): JobOutcome {
-  const { input, read, ports } = context;
+  const { input, read, ports, checkpoint } = context;
   const { ports: wanted = [], novitaInstanceId } = input.payload;
   const missing = wanted.filter((port) => !ports.some((each) => each.port === port));
   const lacking =
@@ -82,7 +83,10 @@ export function checkedOutcome(context: CheckInstanceContext): JobOutcome {
     elapsedTime: waitedMs(context),
     ...defined({ reason: read?.reason ?? lacking }),
   };
-  return { kind: 'completed', result };
+  if (!isGone(read)) return { kind: 'completed', result };
+  // Nothing less than a proof ends a check of an instance that seems to be gone.
+  const proven = { is: 'gone', since: checkpoint.absent?.since ?? input.now } as const;
+  return { kind: 'completed', result, checkpoint: { ...checkpoint, proven } };
 }
 
 export function unreadableOutcome({ input }: CheckInstanceContext, error: unknown): JobOutcome {

@@ -72,6 +72,7 @@ export type {
   OrderVerdict,
 } from './order-instance-context.js';
 export { verdictOf } from './order-instance-context.js';
+export type { Proven, ProvenCheckpoint } from './proven.js';
 export {
   DEFAULT_PROVIDER_POLICY,
   providerBreakerAfter,

@@ -59,10 +59,7 @@ const jobSetup = setup({
     saveOutcome: assign(({ context }, { outcome }: Ended) => ({
       outcome,
       error: outcome.kind === 'failed' ? outcome.error : undefined,
-      checkpoint:
-        outcome.kind === 'snoozed' && outcome.checkpoint !== undefined
-          ? outcome.checkpoint
-          : context.checkpoint,
+      checkpoint: outcome.checkpoint === undefined ? context.checkpoint : outcome.checkpoint,
     })),
     saveError: assign((_, { error }: { error: JobErrorInfo }) => ({ error, outcome: undefined })),
     saveTimeout: assign(({ context }) => ({ error: timeoutError(context), outcome: undefined })),

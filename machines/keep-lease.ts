@@ -1,8 +1,10 @@
 import { assign, setup } from 'xstate';
 import type { KeepLeasePayload, KeepLeaseResult } from '../src/instances/schemas.js';
 import { defined } from '../src/jobs/defined.js';
+import { laterBy } from '../src/jobs/later-by.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { isGone } from './monitor-instance-context.js';
+import type { ProvenCheckpoint } from './proven.js';
 import { isProven, type Repeated, readAgain, sinceMs } from './repeated.js';
 import { emptyInput, notProvided, type RunInput } from './run-input.js';
 
@@ -13,9 +15,13 @@ export interface KeepLeaseSettings {
   settleMs?: number;
 }
 
-export interface KeepLeaseCheckpoint {
+export interface KeepLeaseCheckpoint extends ProvenCheckpoint {
   /** ISO time of the first run. */
   since: string;
+  /** When the lease was renewed last. */
+  renewedAt?: string;
+  /** When it was over, since a renewal came too late for it: as long as no read has shown the instance after that. */
+  lapsedAt?: string;
   absent?: Repeated;
 }
 
@@ -38,14 +44,28 @@ function contextOf(input: RunInput<KeepLeasePayload> | undefined): KeepLeaseCont
   return { input: given, checkpoint, outcome: { kind: 'snoozed', delayMs: 0 } };
 }
 
-function noted({ checkpoint: { since, absent }, input }: KeepLeaseContext, seen: Read): KeepLeaseCheckpoint {
-  return { since, ...defined({ absent: isAway(seen) ? readAgain(absent, input.now) : undefined }) };
+/** Each run renews the lease. The first one after a lease that was over may find an instance that has ended itself then. */
+function renewed({ checkpoint, input }: KeepLeaseContext): KeepLeaseCheckpoint {
+  const { renewedAt, lapsedAt, absent } = checkpoint;
+  const { leaseMs } = input.payload;
+  const isLate = !absent && renewedAt !== undefined && sinceMs(renewedAt, input.now) > leaseMs;
+  const overAt = lapsedAt ?? (isLate ? laterBy(renewedAt, leaseMs) : undefined);
+  return { ...checkpoint, renewedAt: input.now, ...defined({ lapsedAt: overAt }) };
+}
+
+function noted(context: KeepLeaseContext, seen: Read): KeepLeaseCheckpoint {
+  const { checkpoint, input } = context;
+  if (!isAway(seen)) return { since: checkpoint.since, renewedAt: input.now };
+  return { ...renewed(context), absent: readAgain(checkpoint.absent, input.now) };
 }
 
 function endedOutcome({ input, checkpoint }: KeepLeaseContext): JobOutcome {
   const { novitaInstanceId } = input.payload;
   const result: KeepLeaseResult = { novitaInstanceId, keptForMs: sinceMs(checkpoint.since, input.now) };
-  return { kind: 'completed', result };
+  const { lapsedAt, absent } = checkpoint;
+  const gone = { is: 'gone', since: absent?.since ?? input.now } as const;
+  const proven = lapsedAt === undefined ? gone : ({ is: 'watchdog', since: lapsedAt } as const);
+  return { kind: 'completed', result, checkpoint: { ...checkpoint, proven } };
 }
 
 /**
@@ -69,6 +89,7 @@ export function keepLeaseChart({ verifyIntervalMs = 2_000, settleMs = 10_000 }: 
     },
     actions: {
       noteRead: assign(({ context }, seen: Read) => ({ checkpoint: noted(context, seen) })),
+      noteRenewal: assign(({ context }) => ({ checkpoint: renewed(context) })),
       noteEnded: assign(({ context }) => ({ outcome: endedOutcome(context) })),
       snoozeUntilRenewal: assign(({ context: { input, checkpoint } }) => ({
         outcome: {
@@ -111,7 +132,7 @@ export function keepLeaseChart({ verifyIntervalMs = 2_000, settleMs = 10_000 }: 
             },
             { target: 'snoozed', actions: [note, 'snoozeUntilRenewal'] },
           ],
-          onError: { target: 'snoozed', actions: 'snoozeUntilRenewal' },
+          onError: { target: 'snoozed', actions: ['noteRenewal', 'snoozeUntilRenewal'] },
         },
       },
       completed: { type: 'final', description: 'The instance is gone.' },

@@ -3,7 +3,12 @@ import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { failure } from './monitor-instance-context.js';
-import type { OrderCheckpoint, OrderedInstance, OrderInstanceContext } from './order-instance-context.js';
+import {
+  type OrderCheckpoint,
+  type OrderedInstance,
+  type OrderInstanceContext,
+  orderedAt,
+} from './order-instance-context.js';
 import { sinceMs } from './repeated.js';
 
 export interface MigrateCheckpoint extends OrderCheckpoint {
@@ -48,7 +53,8 @@ export function migratedOutcome({ checkpoint, input }: MigrateInstanceContext): 
     isUnchanged: checkpoint.sentAt === undefined,
     elapsedTime: sinceMs(checkpoint.since, input.now),
   };
-  return { kind: 'completed', result };
+  const proven = { is: 'running', since: orderedAt({ checkpoint, input }) } as const;
+  return { kind: 'completed', result, checkpoint: { ...checkpoint, proven } };
 }
 
 /** The other instance runs: a job follows that deletes the old one, and ends when it is proven to be gone. */

@@ -26,6 +26,7 @@ import {
   noted,
   type OrderedInstance,
   overdueOutcome,
+  provenGone,
   snoozed,
   unableOutcome,
   verdictOf,
@@ -88,6 +89,7 @@ export function migrateInstanceChart(settings: OrderInstanceSettings = {}) {
       noteRead: assign(({ context }, { read: seen }: Read) => ({
         checkpoint: noted('migrate', context, seen),
       })),
+      noteProvenGone: assign(({ context }) => ({ checkpoint: provenGone(context) })),
       noteMigrated: assign(({ context }) => ({ outcome: migratedOutcome(context) })),
       noteGone: assign(({ context }) => ({ outcome: goneOutcome('migrate', context) })),
       noteUnable: assign(({ context }) => ({ outcome: unableOutcome('migrate', context) })),
@@ -95,7 +97,9 @@ export function migrateInstanceChart(settings: OrderInstanceSettings = {}) {
       noteUnreadable: assign(({ context }, { error }: Thrown) => ({
         outcome: overdueOutcome('migrate', context, error),
       })),
-      noteRefused: assign((_, { error }: Thrown) => refused(error)),
+      noteRefused: assign(({ context }, { error }: Thrown) => ({
+        outcome: { ...refused(error).outcome, checkpoint: context.checkpoint },
+      })),
       noteAnnounced: assign(({ context }) => ({ checkpoint: announced(context) })),
       noteAccepted: assign(({ context }) => ({ checkpoint: { ...context.checkpoint, isAccepted: true } })),
       noteReplacing: assign(({ context }, { jobId }: { jobId: string }) => ({
@@ -128,7 +132,11 @@ export function migrateInstanceChart(settings: OrderInstanceSettings = {}) {
           src: 'readInstance',
           input: ({ context }) => actorInput(context),
           onDone: [
-            { guard: { type: 'goneAndReplaced', params: read }, target: 'replacing', actions: note },
+            {
+              guard: { type: 'goneAndReplaced', params: read },
+              target: 'replacing',
+              actions: [note, 'noteProvenGone'],
+            },
             { guard: { type: 'provenGone', params: read }, target: 'failed', actions: [note, 'noteGone'] },
             {
               guard: { type: 'isGone', params: read },

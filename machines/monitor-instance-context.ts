@@ -1,8 +1,9 @@
 import type { MonitorInstancePayload, MonitorInstanceResult } from '../src/instances/schemas.js';
 import { defined } from '../src/jobs/defined.js';
 import type { JobErrorInfo } from '../src/jobs/errors.js';
-import type { JobOutcome } from '../src/jobs/outcome.js';
+import type { Failed, JobOutcome } from '../src/jobs/outcome.js';
 import { MIN_OFFER_MS } from './create-instance-context.js';
+import type { Proven, ProvenCheckpoint } from './proven.js';
 import {
   DEFAULT_MAX_WAIT_TIME_MS,
   isConfirmed,
@@ -32,7 +33,7 @@ export interface Removal {
 }
 
 /** What a monitor leaves on its record for its next run. */
-export interface MonitorCheckpoint extends Partial<Removal> {
+export interface MonitorCheckpoint extends Partial<Removal>, ProvenCheckpoint {
   lastStatus: string;
   /** Set while the provider says that it does not know the instance. */
   absent?: Repeated;
@@ -69,7 +70,8 @@ export function contextOf(
   pollIntervalMs: number,
 ): MonitorInstanceContext {
   const given = input ?? emptyInput<MonitorInstancePayload>();
-  const { lastStatus, phase, since, ...seen } = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
+  const before = (given.checkpoint ?? {}) as Partial<MonitorCheckpoint>;
+  const { lastStatus, phase, since, proven: _, ...seen } = before;
   return {
     input: given,
     maxWaitMs: Math.min(
@@ -171,35 +173,73 @@ export function actorInput(context: MonitorInstanceContext): MonitorActorInput {
 export function readyOutcome({ input, elapsedMs }: MonitorInstanceContext): JobOutcome {
   const { instanceId, novitaInstanceId, watch } = input.payload;
   const result: MonitorInstanceResult = { novitaInstanceId, status: 'running', elapsedTime: elapsedMs };
-  if (!watch) return { kind: 'completed', result };
+  const checkpoint = provenTo('running', input.now, 'running');
+  if (!watch) return { kind: 'completed', result, checkpoint };
   const payload = { ...watch, instanceId, novitaInstanceId };
-  return { kind: 'completed', result, next: [{ type: 'watch_instance', idSuffix: 'watch', payload }] };
+  const next = [{ type: 'watch_instance', idSuffix: 'watch', payload }];
+  return { kind: 'completed', result, checkpoint, next };
 }
 
-export function failure(code: JobErrorInfo['code'], message: string): JobOutcome {
+function provenTo(is: Proven['is'], since: string, lastStatus: string): MonitorCheckpoint {
+  return { lastStatus, proven: { is, since } };
+}
+
+/** That it is not there any more: since the first of the reads that prove it. */
+function provenGone(is: 'gone' | 'deleted', { absent, input, lastStatus }: MonitorInstanceContext) {
+  return provenTo(is, absent?.since ?? input.now, lastStatus);
+}
+
+export function vanished(context: MonitorInstanceContext): JobOutcome {
+  const message = `Instance ${context.input.payload.novitaInstanceId} was removed before it ran`;
+  return { ...failure('JETFLEET_INSTANCE_VANISHED', message), checkpoint: provenGone('gone', context) };
+}
+
+/** A failed instance may cost money until it is deleted; a reclaimed one does not. */
+export function brokenOutcome({ input, broken }: MonitorInstanceContext, check: InstanceCheck): JobOutcome {
+  const { status = 'unknown', reason = 'no reason given' } = check ?? {};
+  const message = `Instance ${input.payload.novitaInstanceId} is ${status}: ${reason}`;
+  const failed = failure('JETFLEET_INSTANCE_FAILED', message);
+  if (status !== 'preempted') return failed;
+  const { proven } = provenTo('stopped', broken?.since ?? input.now, status);
+  return { ...failed, checkpoint: { lastStatus: status, proven: { ...proven, isInterrupted: true } } };
+}
+
+export function failure(code: JobErrorInfo['code'], message: string): Failed {
   return { kind: 'failed', error: { code, message, retryable: false } };
 }
 
-export function timedOut({ input, maxWaitMs, lastStatus }: MonitorInstanceContext, done: string) {
+export function timedOut(
+  { input, maxWaitMs, lastStatus }: MonitorInstanceContext,
+  done: string,
+  checkpoint?: MonitorCheckpoint,
+): { outcome: JobOutcome } {
   const { novitaInstanceId } = input.payload;
   const message = `Instance ${novitaInstanceId} did not run within ${maxWaitMs} ms (last status: ${lastStatus}); ${done}`;
-  return { outcome: { ...failure('JETFLEET_INSTANCE_TIMEOUT', message), timedOut: true } as JobOutcome };
+  const failed = failure('JETFLEET_INSTANCE_TIMEOUT', message);
+  return { outcome: { ...failed, timedOut: true, ...defined({ checkpoint }) } };
+}
+
+export function stopped(context: MonitorInstanceContext): { outcome: JobOutcome } {
+  return timedOut(context, 'it was stopped', provenTo('stopped', context.input.now, 'stopped'));
 }
 
 /** The instance is gone, and its time was over: another offer follows where there is time for one, else the operation has timed out. */
-export function removed(context: MonitorInstanceContext, done: string): { outcome: JobOutcome } {
+export function removed(context: MonitorInstanceContext, is: 'gone' | 'deleted'): { outcome: JobOutcome } {
   const { input, elapsedMs } = context;
+  const checkpoint = provenGone(is, context);
   const { nextOffer, nextOptions, novitaInstanceId, maxWaitTime = DEFAULT_MAX_WAIT_TIME_MS } = input.payload;
   const { deadline } = nextOffer ?? {};
   const leftMs =
     deadline === undefined ? maxWaitTime - elapsedMs : Date.parse(deadline) - Date.parse(input.now);
-  if (!nextOffer || leftMs < MIN_OFFER_MS) return timedOut(context, done);
+  if (!nextOffer || leftMs < MIN_OFFER_MS)
+    return timedOut(context, is === 'gone' ? 'it is gone' : 'it was deleted', checkpoint);
   const result: MonitorInstanceResult = { novitaInstanceId, status: 'replaced', elapsedTime: elapsedMs };
   const payload = { ...nextOffer, maxWaitTime: leftMs };
   return {
     outcome: {
       kind: 'completed',
       result,
+      checkpoint,
       next: [{ type: 'create_instance', idSuffix: 'next', payload, ...nextOptions }],
     },
   };

@@ -5,8 +5,8 @@ import type { JobOutcome } from '../src/jobs/outcome.js';
 import { isNotOurs, onNotOurs, refused } from './delete-instance-context.js';
 import {
   actorInput,
+  brokenOutcome,
   contextOf,
-  failure,
   type InstanceCheck,
   isBroken,
   isGone,
@@ -24,7 +24,9 @@ import {
   removed,
   removingForMs,
   snoozed,
+  stopped,
   timedOut,
+  vanished,
   wasLateFirst,
 } from './monitor-instance-context.js';
 import { retryDelayMs } from './repeated.js';
@@ -111,18 +113,8 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
     actions: {
       noteCheck: assign(({ context }, { check }: Checked) => noted(context, check)),
       noteReady: assign(({ context }) => ({ outcome: readyOutcome(context) })),
-      noteVanished: assign(({ context }) => ({
-        outcome: failure(
-          'JETFLEET_INSTANCE_VANISHED',
-          `Instance ${context.input.payload.novitaInstanceId} was removed before it ran`,
-        ),
-      })),
-      noteBroken: assign(({ context }, { check }: Checked) => ({
-        outcome: failure(
-          'JETFLEET_INSTANCE_FAILED',
-          `Instance ${context.input.payload.novitaInstanceId} is ${check?.status}: ${check?.reason ?? 'no reason given'}`,
-        ),
-      })),
+      noteVanished: assign(({ context }) => ({ outcome: vanished(context) })),
+      noteBroken: assign(({ context }, { check }: Checked) => ({ outcome: brokenOutcome(context, check) })),
       noteRefused: assign((_, { error }: Thrown) => refused(error)),
       snoozeUntilNextPoll: assign(({ context }, { check }: Checked) => {
         const leftMs = context.maxWaitMs - context.elapsedMs + DEADLINE_MARGIN_MS;
@@ -144,9 +136,9 @@ export function monitorInstanceChart(settings: MonitorInstanceSettings = {}) {
       beginStop: assign(({ context: { removal, input } }) => ({
         removal: removal ?? { phase: 'stopping' as const, since: input.now },
       })),
-      noteGone: assign(({ context }) => removed(context, 'it is gone')),
-      noteDeleted: assign(({ context }) => removed(context, 'it was deleted')),
-      noteStopped: assign(({ context }) => timedOut(context, 'it was stopped')),
+      noteGone: assign(({ context }) => removed(context, 'gone')),
+      noteDeleted: assign(({ context }) => removed(context, 'deleted')),
+      noteStopped: assign(({ context }) => stopped(context)),
       noteKept: assign(({ context }) => timedOut(context, 'it was left alone')),
       noteNotDeleted: assign(({ context }, { error }: Thrown) => ({
         outcome: notDeleted(context, toJobError(error).message),

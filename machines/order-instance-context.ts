@@ -4,6 +4,7 @@ import type { JobErrorInfo } from '../src/jobs/errors.js';
 import { toJobError } from '../src/jobs/job-error.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { failure, isGone } from './monitor-instance-context.js';
+import type { ProvenCheckpoint } from './proven.js';
 import {
   DEFAULT_MAX_WAIT_TIME_MS,
   isProven,
@@ -29,7 +30,7 @@ export type OrderedInstance = {
 } | null;
 
 /** What one run leaves for the next. */
-export interface OrderCheckpoint {
+export interface OrderCheckpoint extends ProvenCheckpoint {
   /** ISO time of the first run. */
   since: string;
   /** Reads so far: the pause between them grows. */
@@ -224,7 +225,34 @@ export function doneOutcome(order: keyof typeof DONE, context: OrderInstanceCont
     isUnchanged: checkpoint.sentAt === undefined,
     elapsedTime: waitedMs(context),
   };
-  return { kind: 'completed', result };
+  const since = order === 'stop' ? input.now : orderedAt(context);
+  return { kind: 'completed', result, checkpoint: { ...checkpoint, proven: { is: DONE[order], since } } };
+}
+
+/** What was started is billed from its order on, not from when it was seen to run. */
+export function orderedAt({ checkpoint, input }: Pick<OrderInstanceContext, 'checkpoint' | 'input'>): string {
+  return checkpoint.sentAt ?? input.now;
+}
+
+const RESTS: readonly string[] = ['stopped', 'stopping', 'preempted'];
+
+/** What is known of an instance whose time is over: it is billed where the provider carries out an order by which it runs. */
+function leftBehind(order: InstanceOrder, context: OrderInstanceContext): OrderCheckpoint {
+  const { checkpoint } = context;
+  const { isAccepted, isUnderWay, lastStatus } = checkpoint;
+  const isOrdered = order !== 'stop' && (isAccepted || isUnderWay);
+  if (!isOrdered || lastStatus === undefined || RESTS.includes(lastStatus)) return checkpoint;
+  return { ...checkpoint, proven: { is: 'running', since: orderedAt(context) } };
+}
+
+export function provenGone<C extends OrderCheckpoint>({
+  checkpoint,
+  input,
+}: {
+  checkpoint: C;
+  input: RunInput;
+}): C {
+  return { ...checkpoint, proven: { is: 'gone', since: checkpoint.absent?.since ?? input.now } };
 }
 
 const WANTED: Readonly<Record<InstanceOrder, string>> = {
@@ -248,14 +276,16 @@ export function overdueOutcome(
   const why = error === undefined ? checkpoint.lastError?.message : toJobError(error).message;
   const seen = `last status: ${checkpoint.lastStatus ?? 'unknown'}${why === undefined ? '' : `; ${why}`}`;
   const message = `${nameOf(input)} did not ${WANTED[order]} within ${maxWaitMs(input)} ms (${seen})`;
-  return { ...failure('JETFLEET_INSTANCE_TIMEOUT', message), timedOut: true } as JobOutcome;
+  const failed = failure('JETFLEET_INSTANCE_TIMEOUT', message);
+  return { ...failed, timedOut: true, checkpoint: leftBehind(order, context) };
 }
 
 export function goneOutcome(
   order: InstanceOrder,
-  { input }: Pick<OrderInstanceContext, 'input'>,
+  context: Pick<OrderInstanceContext, 'checkpoint' | 'input'>,
 ): JobOutcome {
-  return failure('JETFLEET_INSTANCE_VANISHED', `${nameOf(input)} is gone, so there is nothing to ${order}`);
+  const message = `${nameOf(context.input)} is gone, so there is nothing to ${order}`;
+  return { ...failure('JETFLEET_INSTANCE_VANISHED', message), checkpoint: provenGone(context) };
 }
 
 export function unableOutcome(

@@ -10,6 +10,7 @@ import { defined } from '../src/jobs/defined.js';
 import type { NextJob } from '../src/jobs/job-options.js';
 import type { JobOutcome } from '../src/jobs/outcome.js';
 import { isGone } from './monitor-instance-context.js';
+import type { ProvenCheckpoint } from './proven.js';
 import { isConfirmed, isProven, type Repeated, readAgain, retryDelayMs, sinceMs } from './repeated.js';
 import { emptyInput, type RunInput } from './run-input.js';
 
@@ -27,7 +28,7 @@ export type WatchedInstance = {
   endpoints: { port: number; protocol: string; url: string }[];
 } | null;
 
-export interface WatchCheckpoint {
+export interface WatchCheckpoint extends ProvenCheckpoint {
   /** Reads in a row that have shown nothing new: the pause between them grows. */
   calm: number;
   /** What a read has shown that a later one has to confirm. */
@@ -39,6 +40,10 @@ export interface WatchCheckpoint {
   pricePerHour?: number;
   /** When the price was looked at last. */
   pricedAt?: string;
+  /** When a look has found one last. */
+  priceShownAt?: string;
+  /** As what it is billed, by so many reads in a row. */
+  billedAs?: Repeated & { state: 'running' | 'stopped' };
 }
 
 export interface WatchInstanceContext {
@@ -88,7 +93,22 @@ export function noted(context: WatchInstanceContext, read: WatchedInstance) {
   const seen = isNew ? { suspect: { ...readAgain(before, input.now), event } } : {};
   const isCalm = !isNew && !(read !== null && CHANGING.includes(read.status));
   const reported = isWell(read) ? checkpoint.reported.filter(isOfPorts) : checkpoint.reported;
-  return { read, checkpoint: { ...rest, ...seen, reported, calm: isCalm ? checkpoint.calm + 1 : 0 } };
+  const calm = isCalm ? checkpoint.calm + 1 : 0;
+  return { read, checkpoint: { ...rest, ...seen, ...billedBy(context, read), reported, calm } };
+}
+
+/** A second read proves what the first one has shown. One that is about to be taken back is not called running: it may have been already. */
+function billedBy(
+  { checkpoint, input }: WatchInstanceContext,
+  read: WatchedInstance,
+): Pick<WatchCheckpoint, 'billedAs' | 'proven'> {
+  const { billedAs: before } = checkpoint;
+  const isStopped = read?.status === 'stopped' || read?.status === 'preempted';
+  const isRunning = read?.status === 'running' && !read.isInterrupted;
+  if (!isStopped && !isRunning) return {};
+  const state = isStopped ? ('stopped' as const) : ('running' as const);
+  const billedAs = { ...readAgain(before?.state === state ? before : undefined, input.now), state };
+  return { billedAs, ...(billedAs.reads > 1 && { proven: { is: state, since: billedAs.since } }) };
 }
 
 const isOfPorts = (event: WatchEvent) => event === 'unhealthy' || event === 'priceChanged';
@@ -153,7 +173,8 @@ export function pricedAt(
   { checkpoint, input }: WatchInstanceContext,
   pricePerHour: number | null,
 ): WatchCheckpoint {
-  return { ...checkpoint, pricedAt: input.now, ...(pricePerHour !== null && { pricePerHour }) };
+  const shown = pricePerHour !== null && { pricePerHour, priceShownAt: input.now };
+  return { ...checkpoint, pricedAt: input.now, ...shown };
 }
 
 export function isPriceChanged(context: WatchInstanceContext, pricePerHour: number | null): boolean {
@@ -190,8 +211,13 @@ export function reported(
   event: WatchEvent,
   pricePerHour?: number,
 ): JobOutcome {
-  const { checkpoint, read, input } = context;
+  const { checkpoint: seen, read, input } = context;
   const policy = policyOf(context, event);
+  const since = seen.suspect?.since ?? input.now;
+  const checkpoint: WatchCheckpoint = {
+    ...(pricePerHour === undefined ? seen : pricedAt(context, pricePerHour)),
+    ...(event === 'deleted' && { proven: { is: 'gone' as const, since } }),
+  };
   const result: WatchInstanceResult = {
     ...{
       novitaInstanceId: input.payload.novitaInstanceId,
@@ -200,9 +226,10 @@ export function reported(
       status: read?.status ?? 'terminated',
     },
     ...defined({ reason: read?.reason, pricePerHour }),
-    ...(pricePerHour !== undefined && defined({ previousPricePerHour: checkpoint.pricePerHour })),
+    ...(pricePerHour !== undefined && defined({ previousPricePerHour: seen.pricePerHour })),
   };
-  return { kind: 'completed', result, next: following(context, event, policy, pricePerHour) };
+  const next = following(context, event, policy, pricePerHour);
+  return { kind: 'completed', result, checkpoint, next };
 }
 
 /** A watch that goes on reports nothing twice; the price is one that changes again. */

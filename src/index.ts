@@ -139,7 +139,7 @@ export {
   type SpentQuery,
   statusOf,
 } from './money/ledger.js';
-export type { LedgerChange, LedgerEnd, LedgerEntry } from './money/ledger-entry.js';
+export type { LedgerChange, LedgerDays, LedgerEnd, LedgerEntry, LedgerSeen } from './money/ledger-entry.js';
 export type { LedgerSums } from './money/sums.js';
 export type { FollowOptions } from './queue/activity/follow.js';
 export type { JobLog, LogLine, LogOptions } from './queue/activity/read-log.js';

@@ -2,55 +2,11 @@ import { StandardSchemaV1 } from '@standard-schema/spec';
 import { JobErrorInfo, JetfleetError } from './errors.js';
 import { UniqueOptions, DebounceOptions, JobRecord, NextJob, JobOptions, NewJob } from './job-options.js';
 import { LimitSettings, ShownLimit } from './shown-limit.js';
-import { JobPriority, WorkKind, JobStatus, JobState, OnFailure } from './vocabulary.js';
+import { JobPriority, WorkKind, OnFailure, JobStatus, JobState } from './vocabulary.js';
 import { Logger } from './logger.js';
 import { NatsConnection } from '@nats-io/transport-node';
 import { CommitLogOptions, ServerSync } from './commit-options.js';
 import { Tracing } from './tracing.js';
-
-interface LoginOptions {
-    /** A user of the server. Defaults to NATS_USER. */
-    user?: string;
-    /** The password of `user`. Defaults to NATS_PASSWORD. */
-    password?: string;
-    /** One token in place of a user. Defaults to NATS_TOKEN. */
-    token?: string;
-    /** The seed of an nkey (`SU...`), or the path of a file that holds one. Defaults to NATS_NKEY. */
-    nkey?: string;
-    /** The path of a `.creds` file (JWT and seed). Defaults to NATS_CREDS. */
-    credsFile?: string;
-}
-
-interface TlsFiles {
-    /** Certificates of the authorities to trust, PEM. Defaults to NATS_TLS_CA, else those of the system. */
-    caFile?: string;
-    /** The client's certificate, PEM; goes with `keyFile`. Defaults to NATS_TLS_CERT, else none. */
-    certFile?: string;
-    /** The key of the client's certificate, PEM. Defaults to NATS_TLS_KEY, else none. */
-    keyFile?: string;
-}
-/**
- * How to reach NATS. Files of credentials and certificates are read again at each reconnect, so that they can be renewed.
- * Credentials in the options win over those in a URL, and these over the environment.
- */
-interface ConnectOptions extends LoginOptions {
-    /**
-     * URLs of the cluster, or one, or several with commas: `nats://[<user>:<password>@|<token>@]<host>[:<port>]`, or
-     * `tls://` to refuse servers without TLS. Defaults to NATS_URL, else `nats://127.0.0.1:4222`.
-     */
-    servers?: string | string[];
-    /** With any of these files a server without TLS is refused. */
-    tls?: TlsFiles;
-    /** What the subjects of answers begin with, where the user may not subscribe to `_INBOX.>`. Defaults to
-     * NATS_INBOX_PREFIX, else `_INBOX`. */
-    inboxPrefix?: string;
-    /** Shown in the server's connection list. Defaults to `jetfleet`. */
-    name?: string;
-    /** Defaults to 5,000. */
-    connectTimeoutMs?: number;
-    /** Where the defaults of the options above, and the namespace, are read. Defaults to `process.env`. */
-    env?: NodeJS.ProcessEnv;
-}
 
 type NameOf<P> = {
     name(payload: P): string;
@@ -339,6 +295,73 @@ declare class KnownJobs {
     afterOf(type: string): After[];
 }
 
+/** What is encoded. */
+type CodecField = 'payload' | 'result' | 'checkpoint' | 'progress' | 'signal' | 'report';
+/** What belongs to an encoding without being part of it: what was encoded for one place cannot be decoded for another. */
+interface CodecContext {
+    /** The job type; empty for signals and reports, which are read without knowing it. */
+    type: string;
+    field: CodecField;
+    /** Most bytes that may come out of decoding, where that is more than a message holds: of an object. */
+    maxBytes?: number;
+}
+/**
+ * A step on the way from JSON to what the broker keeps, and back. Both directions are synchronous, since they are part of each
+ * write: fetch keys before.
+ */
+interface Codec {
+    /** Stands beside what is encoded, in the clear: 1 to 32 of `a-z 0-9 -`. */
+    name: string;
+    /** @returns undefined to leave it as it is */
+    encode(data: Uint8Array, context: CodecContext): Uint8Array | undefined;
+    /** Throws for what it cannot decode. */
+    decode(data: Uint8Array, context: CodecContext): Uint8Array;
+}
+/** The names of the codecs, in the order in which they encoded it, and what they made of it, in base64. */
+interface SealedValue {
+    'jetfleet:sealed': string;
+    data: string;
+}
+declare function isSealed(value: unknown): value is SealedValue;
+
+/** What payloads, results and the like are between a process and the broker: the codecs of a queue, applied and taken back. */
+
+/**
+ * Seals and opens single values. A sealed value is JSON, so that it goes through records, timers and schedules as any other, also in
+ * processes that cannot open it: they store it again as it is.
+ */
+declare class Sealer {
+    #private;
+    constructor(codecs: readonly Codec[]);
+    /** Whether anything is sealed at all. */
+    get seals(): boolean;
+    /** @throws JetfleetError `JETFLEET_CODEC_FAILED` */
+    seal(value: unknown, context: CodecContext): unknown;
+    /**
+     * The same of JSON text.
+     * @throws ValidationError `JETFLEET_PAYLOAD_TOO_LARGE` for a payload that is too large once it is sealed; JetfleetError `JETFLEET_CODEC_FAILED`
+     */
+    sealText(text: string, context: CodecContext): string;
+    /** A value that is stored as an object. @throws JetfleetError `JETFLEET_CODEC_FAILED` */
+    sealObject(text: string, context: CodecContext): string;
+    /** The body of a job's message. @throws as {@link sealText} */
+    payloadText(text: string, type: string): string;
+    /** @throws ValidationError `JETFLEET_SEALED` for a sealed value that cannot be opened here */
+    open(value: unknown, context: CodecContext): unknown;
+    /** The same of what {@link sealObject} has made. */
+    openObject(value: unknown, context: CodecContext): unknown;
+    /** The same; what cannot be opened stays sealed. */
+    openIfCan(value: unknown, context: CodecContext): unknown;
+    /**
+     * A record as it is stored.
+     * @param again of a write that may be stored already, which must be the same to be recognised
+     */
+    sealRecord(record: JobRecord, again?: boolean): JobRecord;
+    openRecord(record: JobRecord): JobRecord;
+    /** @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` where what a handler leaves is too large once it is sealed */
+    assertFits({ type, checkpoint, result }: JobRecord): void;
+}
+
 /**
  * One setting that differs. `danger` ones can lose or repeat jobs, so a worker does not start on them;
  * `advice` ones only change how well it runs.
@@ -366,6 +389,167 @@ interface TopologyReport {
     singleCopies: string[];
     /** Types without all of their consumers, because the server or the account allows no more. Their jobs wait. */
     refusedTypes: string[];
+}
+
+/** What is paused, as the message on `control.pauses` says it. One message holds every pause, and the one before is its past. */
+
+/** Which jobs a pause covers: those of a type, of a priority, of both, or, without either, all. */
+interface PauseScope {
+    type?: string;
+    priority?: JobPriority;
+}
+/** Jobs that do not start for a while. Times are ISO 8601. */
+interface Pause extends PauseScope {
+    since: string;
+    /** When it ends by itself; absent for one that somebody has to end. */
+    until?: string;
+    reason?: string;
+    /** Who has paused, where that is known. */
+    by?: string;
+}
+/** What somebody has done, kept beside what it led to. */
+interface PauseChange extends PauseScope {
+    action: 'pause' | 'resume';
+    at: string;
+    by?: string;
+    reason?: string;
+}
+/** Every pause, in the order in which they began, also those whose time is over. */
+interface PauseList {
+    v: 1;
+    pauses: Pause[];
+    change?: PauseChange;
+}
+
+/** The streams and consumers that Jetfleet needs, as the server should have them. */
+
+interface TopologyOptions {
+    /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
+    replicas?: number;
+    /** How long records are kept, in milliseconds. Defaults to 7 days. */
+    eventsMaxAgeMs?: number;
+    /** How long a delivered job stays with a silent worker, in milliseconds. Defaults to 15,000. */
+    ackWaitMs?: number;
+}
+
+interface LoginOptions {
+    /** A user of the server. Defaults to NATS_USER. */
+    user?: string;
+    /** The password of `user`. Defaults to NATS_PASSWORD. */
+    password?: string;
+    /** One token in place of a user. Defaults to NATS_TOKEN. */
+    token?: string;
+    /** The seed of an nkey (`SU...`), or the path of a file that holds one. Defaults to NATS_NKEY. */
+    nkey?: string;
+    /** The path of a `.creds` file (JWT and seed). Defaults to NATS_CREDS. */
+    credsFile?: string;
+}
+
+interface TlsFiles {
+    /** Certificates of the authorities to trust, PEM. Defaults to NATS_TLS_CA, else those of the system. */
+    caFile?: string;
+    /** The client's certificate, PEM; goes with `keyFile`. Defaults to NATS_TLS_CERT, else none. */
+    certFile?: string;
+    /** The key of the client's certificate, PEM. Defaults to NATS_TLS_KEY, else none. */
+    keyFile?: string;
+}
+/**
+ * How to reach NATS. Files of credentials and certificates are read again at each reconnect, so that they can be renewed.
+ * Credentials in the options win over those in a URL, and these over the environment.
+ */
+interface ConnectOptions extends LoginOptions {
+    /**
+     * URLs of the cluster, or one, or several with commas: `nats://[<user>:<password>@|<token>@]<host>[:<port>]`, or
+     * `tls://` to refuse servers without TLS. Defaults to NATS_URL, else `nats://127.0.0.1:4222`.
+     */
+    servers?: string | string[];
+    /** With any of these files a server without TLS is refused. */
+    tls?: TlsFiles;
+    /** What the subjects of answers begin with, where the user may not subscribe to `_INBOX.>`. Defaults to
+     * NATS_INBOX_PREFIX, else `_INBOX`. */
+    inboxPrefix?: string;
+    /** Shown in the server's connection list. Defaults to `jetfleet`. */
+    name?: string;
+    /** Defaults to 5,000. */
+    connectTimeoutMs?: number;
+    /** Where the defaults of the options above, and the namespace, are read. Defaults to `process.env`. */
+    env?: NodeJS.ProcessEnv;
+}
+
+interface BrokerOptions extends ConnectOptions, TopologyOptions {
+    /** An open connection to use instead of opening one; it is left open on close. */
+    connection?: NatsConnection;
+    /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
+    namespace?: string;
+    commit?: CommitLogOptions;
+    /**
+     * When the server flushes: `always` before it confirms a write (`sync_interval: always`), or `periodic`. Writes to a single server
+     * that flushes periodically go one by one instead of in batches, as long as they are few hundreds. No client can ask
+     * the server; `jetfleet doctor --monitor-url` compares. Defaults to JETFLEET_SYNC, else `always`.
+     */
+    sync?: ServerSync;
+    /**
+     * Largest payload or result in bytes of JSON, at most 64 MiB, that is kept as an object where it is too large for a message: payloads over
+     * 512 KiB, results over 128 KiB. Of workers it says so for results. Defaults to JETFLEET_MAX_OBJECT_BYTES, else 0: these are refused.
+     */
+    maxObjectBytes?: number;
+    /** Only look whether the streams are there. Defaults to false: missing ones are made. */
+    lookOnly?: boolean;
+    /** The job types that this process knows; it may grow. */
+    known: KnownJobs;
+    logger: Logger;
+    /** Seals what jobs carry, and opens it. Defaults to one that only opens what is compressed. */
+    sealer?: Sealer;
+}
+
+/** A flow: jobs that run after one another, as one value. Checking one is pure, and so is what is to be done next. */
+
+/** One job of a flow. Its id is derived from the flow's. */
+interface FlowJob extends Omit<NewJob, 'id' | 'runAt' | 'traceparent' | 'tracestate' | 'unique' | 'debounce'> {
+    /** The keys of the jobs that must have ended before this one starts. Defaults to none. */
+    after?: readonly string[];
+    /** Defaults to `fail`. */
+    onFailure?: OnFailure;
+}
+/** The jobs of a flow by their keys. */
+type FlowJobs = Readonly<Record<string, FlowJob>>;
+/** How a child has ended, as its parent and the jobs after it are told. */
+interface ChildEnd<Result = unknown> {
+    id: string;
+    type: string;
+    status: 'completed' | 'failed';
+    result?: Result;
+    error?: Pick<JobErrorInfo, 'code' | 'message'>;
+}
+
+/** What may be kept as an object. */
+type ObjectField = 'payload' | 'result';
+/** Where a value is kept that is over the limits. Only the job that holds the reference has the object. */
+interface ObjectReference {
+    /** `<field>.<token>`, unique among the objects of its job. */
+    'jetfleet:object': string;
+    /** Of what is stored. */
+    bytes: number;
+    /** SHA-256 of that, in base64url. */
+    digest: string;
+}
+
+/** Bodies of the messages between processes that are not stored. Anybody may send them, so each is verified before it is acted on. */
+
+/** `jetfleet.swept`: a worker begins a sweep. */
+interface SweptNotice {
+    /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
+    resources: string[];
+}
+/** A job that a worker runs, as `jetfleet.workers` shows it. */
+interface RunningJob {
+    id: string;
+    type: string;
+    /** Missing in answers of earlier versions. */
+    priority?: JobPriority;
+    attempt: number;
+    /** ISO 8601. */
+    startedAt: string;
 }
 
 /** Which events to see; what is left out matches everything. */
@@ -419,16 +603,16 @@ interface EventSubscription extends AsyncDisposable {
     readonly closed: Promise<void>;
 }
 
-/** An event that a durable consumer has given up, since its handler failed each time. */
-interface EventDeadLetter {
-    /** Its sequence in EVENTS, where it stays until it expires. */
+/** An event as its stream holds it. */
+interface FedEvent {
+    /** Sequence in EVENTS. */
     seq: number;
-    jobId: string;
-    /** ISO 8601. */
-    at: string;
-    deliveries: number;
-    /** What the handler threw last, at most 200 characters. */
-    error: string;
+    record: JobRecord;
+}
+/** Events to look at: nothing is acknowledged, and the place is kept over a restart of the broker. */
+interface EventFeed extends AsyncIterable<FedEvent>, AsyncDisposable {
+    /** Ends the iteration. */
+    close(): Promise<void>;
 }
 
 /** When a schedule fires: by a cron expression, or at an interval. */
@@ -522,202 +706,6 @@ interface Schedule extends ScheduleTiming {
     skips: number;
     /** Why it does not do what it looks like. */
     fault?: string;
-}
-
-/** What is paused, as the message on `control.pauses` says it. One message holds every pause, and the one before is its past. */
-
-/** Which jobs a pause covers: those of a type, of a priority, of both, or, without either, all. */
-interface PauseScope {
-    type?: string;
-    priority?: JobPriority;
-}
-/** Jobs that do not start for a while. Times are ISO 8601. */
-interface Pause extends PauseScope {
-    since: string;
-    /** When it ends by itself; absent for one that somebody has to end. */
-    until?: string;
-    reason?: string;
-    /** Who has paused, where that is known. */
-    by?: string;
-}
-/** What somebody has done, kept beside what it led to. */
-interface PauseChange extends PauseScope {
-    action: 'pause' | 'resume';
-    at: string;
-    by?: string;
-    reason?: string;
-}
-/** Every pause, in the order in which they began, also those whose time is over. */
-interface PauseList {
-    v: 1;
-    pauses: Pause[];
-    change?: PauseChange;
-}
-
-/** What is encoded. */
-type CodecField = 'payload' | 'result' | 'checkpoint' | 'progress' | 'signal' | 'report';
-/** What belongs to an encoding without being part of it: what was encoded for one place cannot be decoded for another. */
-interface CodecContext {
-    /** The job type; empty for signals and reports, which are read without knowing it. */
-    type: string;
-    field: CodecField;
-    /** Most bytes that may come out of decoding, where that is more than a message holds: of an object. */
-    maxBytes?: number;
-}
-/**
- * A step on the way from JSON to what the broker keeps, and back. Both directions are synchronous, since they are part of each
- * write: fetch keys before.
- */
-interface Codec {
-    /** Stands beside what is encoded, in the clear: 1 to 32 of `a-z 0-9 -`. */
-    name: string;
-    /** @returns undefined to leave it as it is */
-    encode(data: Uint8Array, context: CodecContext): Uint8Array | undefined;
-    /** Throws for what it cannot decode. */
-    decode(data: Uint8Array, context: CodecContext): Uint8Array;
-}
-/** The names of the codecs, in the order in which they encoded it, and what they made of it, in base64. */
-interface SealedValue {
-    'jetfleet:sealed': string;
-    data: string;
-}
-declare function isSealed(value: unknown): value is SealedValue;
-
-/** What payloads, results and the like are between a process and the broker: the codecs of a queue, applied and taken back. */
-
-/**
- * Seals and opens single values. A sealed value is JSON, so that it goes through records, timers and schedules as any other, also in
- * processes that cannot open it: they store it again as it is.
- */
-declare class Sealer {
-    #private;
-    constructor(codecs: readonly Codec[]);
-    /** Whether anything is sealed at all. */
-    get seals(): boolean;
-    /** @throws JetfleetError `JETFLEET_CODEC_FAILED` */
-    seal(value: unknown, context: CodecContext): unknown;
-    /**
-     * The same of JSON text.
-     * @throws ValidationError `JETFLEET_PAYLOAD_TOO_LARGE` for a payload that is too large once it is sealed; JetfleetError `JETFLEET_CODEC_FAILED`
-     */
-    sealText(text: string, context: CodecContext): string;
-    /** A value that is stored as an object. @throws JetfleetError `JETFLEET_CODEC_FAILED` */
-    sealObject(text: string, context: CodecContext): string;
-    /** The body of a job's message. @throws as {@link sealText} */
-    payloadText(text: string, type: string): string;
-    /** @throws ValidationError `JETFLEET_SEALED` for a sealed value that cannot be opened here */
-    open(value: unknown, context: CodecContext): unknown;
-    /** The same of what {@link sealObject} has made. */
-    openObject(value: unknown, context: CodecContext): unknown;
-    /** The same; what cannot be opened stays sealed. */
-    openIfCan(value: unknown, context: CodecContext): unknown;
-    /**
-     * A record as it is stored.
-     * @param again of a write that may be stored already, which must be the same to be recognised
-     */
-    sealRecord(record: JobRecord, again?: boolean): JobRecord;
-    openRecord(record: JobRecord): JobRecord;
-    /** @throws ValidationError `JETFLEET_RESULT_TOO_LARGE` where what a handler leaves is too large once it is sealed */
-    assertFits({ type, checkpoint, result }: JobRecord): void;
-}
-
-/** The streams and consumers that Jetfleet needs, as the server should have them. */
-
-interface TopologyOptions {
-    /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
-    replicas?: number;
-    /** How long records are kept, in milliseconds. Defaults to 7 days. */
-    eventsMaxAgeMs?: number;
-    /** How long a delivered job stays with a silent worker, in milliseconds. Defaults to 15,000. */
-    ackWaitMs?: number;
-}
-
-interface BrokerOptions extends ConnectOptions, TopologyOptions {
-    /** An open connection to use instead of opening one; it is left open on close. */
-    connection?: NatsConnection;
-    /** Prefix of every subject and stream. Defaults to JETFLEET_NAMESPACE, else none. */
-    namespace?: string;
-    commit?: CommitLogOptions;
-    /**
-     * When the server flushes: `always` before it confirms a write (`sync_interval: always`), or `periodic`. Writes to a single server
-     * that flushes periodically go one by one instead of in batches, as long as they are few hundreds. No client can ask
-     * the server; `jetfleet doctor --monitor-url` compares. Defaults to JETFLEET_SYNC, else `always`.
-     */
-    sync?: ServerSync;
-    /**
-     * Largest payload or result in bytes of JSON, at most 64 MiB, that is kept as an object where it is too large for a message: payloads over
-     * 512 KiB, results over 128 KiB. Of workers it says so for results. Defaults to JETFLEET_MAX_OBJECT_BYTES, else 0: these are refused.
-     */
-    maxObjectBytes?: number;
-    /** Only look whether the streams are there. Defaults to false: missing ones are made. */
-    lookOnly?: boolean;
-    /** The job types that this process knows; it may grow. */
-    known: KnownJobs;
-    logger: Logger;
-    /** Seals what jobs carry, and opens it. Defaults to one that only opens what is compressed. */
-    sealer?: Sealer;
-}
-
-/** A flow: jobs that run after one another, as one value. Checking one is pure, and so is what is to be done next. */
-
-/** One job of a flow. Its id is derived from the flow's. */
-interface FlowJob extends Omit<NewJob, 'id' | 'runAt' | 'traceparent' | 'tracestate' | 'unique' | 'debounce'> {
-    /** The keys of the jobs that must have ended before this one starts. Defaults to none. */
-    after?: readonly string[];
-    /** Defaults to `fail`. */
-    onFailure?: OnFailure;
-}
-/** The jobs of a flow by their keys. */
-type FlowJobs = Readonly<Record<string, FlowJob>>;
-/** How a child has ended, as its parent and the jobs after it are told. */
-interface ChildEnd<Result = unknown> {
-    id: string;
-    type: string;
-    status: 'completed' | 'failed';
-    result?: Result;
-    error?: Pick<JobErrorInfo, 'code' | 'message'>;
-}
-
-/** What may be kept as an object. */
-type ObjectField = 'payload' | 'result';
-/** Where a value is kept that is over the limits. Only the job that holds the reference has the object. */
-interface ObjectReference {
-    /** `<field>.<token>`, unique among the objects of its job. */
-    'jetfleet:object': string;
-    /** Of what is stored. */
-    bytes: number;
-    /** SHA-256 of that, in base64url. */
-    digest: string;
-}
-
-/** Bodies of the messages between processes that are not stored. Anybody may send them, so each is verified before it is acted on. */
-
-/** `jetfleet.swept`: a worker begins a sweep. */
-interface SweptNotice {
-    /** What is looked at besides the jobs, such as `instances`: a worker without a provider cannot. */
-    resources: string[];
-}
-/** A job that a worker runs, as `jetfleet.workers` shows it. */
-interface RunningJob {
-    id: string;
-    type: string;
-    /** Missing in answers of earlier versions. */
-    priority?: JobPriority;
-    attempt: number;
-    /** ISO 8601. */
-    startedAt: string;
-}
-
-/** An event as its stream holds it. */
-interface FedEvent {
-    /** Sequence in EVENTS. */
-    seq: number;
-    record: JobRecord;
-}
-/** Events to look at: nothing is acknowledged, and the place is kept over a restart of the broker. */
-interface EventFeed extends AsyncIterable<FedEvent>, AsyncDisposable {
-    /** Ends the iteration. */
-    close(): Promise<void>;
 }
 
 /** Which of the dead letters to take: of FAILED jobs all but those that somebody cancelled. What is left out fits each. */
@@ -1359,6 +1347,18 @@ declare abstract class QueueConnection implements AsyncDisposable {
      */
     close(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** An event that a durable consumer has given up, since its handler failed each time. */
+interface EventDeadLetter {
+    /** Its sequence in EVENTS, where it stays until it expires. */
+    seq: number;
+    jobId: string;
+    /** ISO 8601. */
+    at: string;
+    deliveries: number;
+    /** What the handler threw last, at most 200 characters. */
+    error: string;
 }
 
 /** A durable consumer of events, as the broker keeps it. */

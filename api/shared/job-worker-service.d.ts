@@ -10,7 +10,7 @@ import { AnyActorLogic, InspectionEvent } from 'xstate';
 import { Logger } from './logger.js';
 import { errors, NatsConnection, Msg } from '@nats-io/transport-node';
 import { BrokerError, JetfleetError, JobErrorInfo } from './errors.js';
-import { HeaderReader, Appended, ReadLast, CommitLogOptions, ServerSync, Append, HeaderList } from './commit-options.js';
+import { Appended, ReadLast, CommitLogOptions, ServerSync, Append, HeaderReader, HeaderList } from './commit-options.js';
 import { JetStreamManager, JetStreamClient, ConsumerConfig, ConsumerInfo, StreamInfo } from '@nats-io/jetstream';
 import { Tracing } from './tracing.js';
 
@@ -183,29 +183,9 @@ declare class Subjects {
     tokensOf(subject: string): string[];
 }
 
-/**
- * The time as the broker has it: the broker fires timers and dates messages, so that its clock decides what is due. It
- * advances by the monotonic clock of the process. A local clock that is wrong or is set does not matter.
- */
-declare class BrokerClock {
-    #private;
-    /** @param ask reads the broker's clock, in ms since the epoch */
-    constructor(ask: () => Promise<number>, logger: Logger);
-    now(): number;
-    /** By how much a test has put it ahead; else 0. */
-    get aheadMs(): number;
-    /** Puts the clock of this process ahead of the broker's by so much more, as `jetfleet/testing` does. The broker's own stays. */
-    skip(ms: number): void;
-    /** The same, and never before a time that the broker itself has named: what is known of its clock is a guess. */
-    notBefore(brokerMs: number): number;
-    /** How far the local clock is ahead of the broker's, in ms; below 0 where it is behind. */
-    get localOffsetMs(): number;
-    stop(): void;
-    /**
-     * Sets the clock by the broker's, now and again every minute; where that cannot be read, it goes on as it was. Never rejects.
-     */
-    measure(): Promise<void>;
-}
+/** `progress` keeps how far the job is, `log` its lines, `chunk` the parts of its result. */
+declare const ACTIVITY_KINDS: readonly ['progress', 'log', 'chunk'];
+type ActivityKind = (typeof ACTIVITY_KINDS)[number];
 
 /** What a user of the server may not do, joined to the call that asked for it. */
 
@@ -268,106 +248,6 @@ declare class MissingStreams {
     reasonToGiveUp(missing: () => JetfleetError, state: StreamState, before: StreamState | undefined): JetfleetError | undefined;
 }
 type StreamMaker = Pick<MissingStreams, 'ready' | 'make' | 'reasonToGiveUp'>;
-
-/** Headers of a message that was read, or of the status in its place. */
-interface StoredHeaders extends HeaderReader {
-    /** 0 for a message. */
-    readonly code: number;
-    readonly description: string;
-    has(name: string): boolean;
-    /** The last value of a name, or an empty string. */
-    last(name: string): string;
-    [Symbol.iterator](): Iterator<[name: string, values: string[]]>;
-}
-
-/** Requests to a stream's store, without a consumer (nats-server ADR-31). */
-
-/** A message as its stream holds it. */
-interface StoredMessage {
-    subject: string;
-    seq: number;
-    data: Uint8Array;
-    headers: StoredHeaders;
-    /** Set when some lines of its headers cannot be read, and are left out of `headers`. */
-    headersUnreadable?: boolean;
-    /** When it was stored, milliseconds since the epoch. */
-    timeMs: number;
-}
-
-/** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
-
-declare class DirectRead {
-    #private;
-    constructor(connection: NatsConnection, inbox: ReplyInbox, streams: StreamMaker);
-    last(stream: string, filter: string): Promise<StoredMessage | undefined>;
-    /**
-     * As {@link last}, in one request with all that are asked for at the same moment. For calls that come in great numbers.
-     * @param filter may have `*` in every token but its last
-     */
-    lastTogether(stream: string, filter: string): Promise<StoredMessage | undefined>;
-    /** The last message on each subject of a filter, oldest first; as {@link lastTogether}. */
-    eachTogether(stream: string, filter: string): Promise<StoredMessage[]>;
-    bySequence(stream: string, seq: number): Promise<StoredMessage | undefined>;
-    /** The first message from `seq` on that a filter matches: unlike a page of one, it does not have the rest counted. */
-    next(stream: string, filter: string, seq?: number): Promise<StoredMessage | undefined>;
-    /** How many messages from `seq` on a filter matches, without reading them: the first one says how many follow. */
-    count(stream: string, filter: string, seq?: number): Promise<number>;
-    /** How many messages from `seq` on a filter matches, and the sequence of the first one, as of one moment. */
-    extent(stream: string, filter: string, seq?: number): Promise<{
-        count: number;
-        firstSeq: number;
-    }>;
-    /**
-     * How many subjects have messages that a filter matches, and as of which sequence: a replica may be behind. The server counts
-     * up to 1,024 of them.
-     */
-    countSubjects(stream: string, filter: string): Promise<{
-        count: number;
-        asOf: number;
-    }>;
-    /** All messages on a filter from `seq` on, oldest first, read in pages of `pageSize`. */
-    walk(stream: string, filter: string, seq: number, pageSize: number): AsyncGenerator<StoredMessage>;
-    /**
-     * As {@link walk}, page by page; none of them is empty.
-     * @param upTo the last sequence that is read. Defaults to the end of the stream
-     */
-    pages(stream: string, filter: string, seq: number, pageSize: number, upTo?: number): AsyncGenerator<StoredMessage[]>;
-    /**
-     * As {@link pages}, but for large messages: the server ends each page early by its bytes, and no other one is held meanwhile.
-     * @param limit of the messages of a page
-     */
-    batches(stream: string, filter: string, seq: number, limit: number, upTo?: number): AsyncGenerator<StoredMessage[]>;
-    /**
-     * Up to `limit` messages on a filter from `seq` on, oldest first. Fewer only when there are no more: the server ends
-     * a batch early by its bytes, and then the rest is asked for.
-     */
-    page(stream: string, filter: string, seq: number, limit: number): Promise<StoredMessage[]>;
-    /**
-     * Up to `limit` messages on a filter from `seq` down to `first`, newest first. Fewer only when there are no more. What
-     * lies between is not read: the server reads upwards alone, and counts tell how far back to begin.
-     * @param seq may be infinite, for the last message
-     */
-    pageBefore(stream: string, filter: string, seq: number, limit: number, first?: number): Promise<StoredMessage[]>;
-    /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
-    sequenceAt(stream: string, timeMs: number): Promise<number>;
-    /**
-     * The last message on each subject of each filter, in no particular order.
-     * @param fromSeq leaves out subjects whose last message is before it
-     */
-    lastOfEach(stream: string, filters: readonly string[], fromSeq?: number): Promise<StoredMessage[]>;
-}
-
-/** The client's JetStream interfaces, with a coded error where a call fails. */
-
-/** JetStream as the client offers it; one for each connection. */
-interface JetStream {
-    manager: JetStreamManager;
-    client: JetStreamClient;
-}
-
-/** `progress` keeps how far the job is, `log` its lines, `chunk` the parts of its result. */
-declare const ACTIVITY_KINDS: readonly ['progress', 'log', 'chunk'];
-type ActivityKind = (typeof ACTIVITY_KINDS)[number];
 
 /**
  * What Jetfleet takes from private fields of the NATS client, each with the public way beside it: a version of the client without the
@@ -457,6 +337,94 @@ declare class CommitLog {
     close(): void;
 }
 
+/** Headers of a message that was read, or of the status in its place. */
+interface StoredHeaders extends HeaderReader {
+    /** 0 for a message. */
+    readonly code: number;
+    readonly description: string;
+    has(name: string): boolean;
+    /** The last value of a name, or an empty string. */
+    last(name: string): string;
+    [Symbol.iterator](): Iterator<[name: string, values: string[]]>;
+}
+
+/** Requests to a stream's store, without a consumer (nats-server ADR-31). */
+
+/** A message as its stream holds it. */
+interface StoredMessage {
+    subject: string;
+    seq: number;
+    data: Uint8Array;
+    headers: StoredHeaders;
+    /** Set when some lines of its headers cannot be read, and are left out of `headers`. */
+    headersUnreadable?: boolean;
+    /** When it was stored, milliseconds since the epoch. */
+    timeMs: number;
+}
+
+/** Reads straight from a stream's store, without a consumer (nats-server ADR-31). */
+
+declare class DirectRead {
+    #private;
+    constructor(connection: NatsConnection, inbox: ReplyInbox, streams: StreamMaker);
+    last(stream: string, filter: string): Promise<StoredMessage | undefined>;
+    /**
+     * As {@link last}, in one request with all that are asked for at the same moment. For calls that come in great numbers.
+     * @param filter may have `*` in every token but its last
+     */
+    lastTogether(stream: string, filter: string): Promise<StoredMessage | undefined>;
+    /** The last message on each subject of a filter, oldest first; as {@link lastTogether}. */
+    eachTogether(stream: string, filter: string): Promise<StoredMessage[]>;
+    bySequence(stream: string, seq: number): Promise<StoredMessage | undefined>;
+    /** The first message from `seq` on that a filter matches: unlike a page of one, it does not have the rest counted. */
+    next(stream: string, filter: string, seq?: number): Promise<StoredMessage | undefined>;
+    /** How many messages from `seq` on a filter matches, without reading them: the first one says how many follow. */
+    count(stream: string, filter: string, seq?: number): Promise<number>;
+    /** How many messages from `seq` on a filter matches, and the sequence of the first one, as of one moment. */
+    extent(stream: string, filter: string, seq?: number): Promise<{
+        count: number;
+        firstSeq: number;
+    }>;
+    /**
+     * How many subjects have messages that a filter matches, and as of which sequence: a replica may be behind. The server counts
+     * up to 1,024 of them.
+     */
+    countSubjects(stream: string, filter: string): Promise<{
+        count: number;
+        asOf: number;
+    }>;
+    /** All messages on a filter from `seq` on, oldest first, read in pages of `pageSize`. */
+    walk(stream: string, filter: string, seq: number, pageSize: number): AsyncGenerator<StoredMessage>;
+    /**
+     * As {@link walk}, page by page; none of them is empty.
+     * @param upTo the last sequence that is read. Defaults to the end of the stream
+     */
+    pages(stream: string, filter: string, seq: number, pageSize: number, upTo?: number): AsyncGenerator<StoredMessage[]>;
+    /**
+     * As {@link pages}, but for large messages: the server ends each page early by its bytes, and no other one is held meanwhile.
+     * @param limit of the messages of a page
+     */
+    batches(stream: string, filter: string, seq: number, limit: number, upTo?: number): AsyncGenerator<StoredMessage[]>;
+    /**
+     * Up to `limit` messages on a filter from `seq` on, oldest first. Fewer only when there are no more: the server ends
+     * a batch early by its bytes, and then the rest is asked for.
+     */
+    page(stream: string, filter: string, seq: number, limit: number): Promise<StoredMessage[]>;
+    /**
+     * Up to `limit` messages on a filter from `seq` down to `first`, newest first. Fewer only when there are no more. What
+     * lies between is not read: the server reads upwards alone, and counts tell how far back to begin.
+     * @param seq may be infinite, for the last message
+     */
+    pageBefore(stream: string, filter: string, seq: number, limit: number, first?: number): Promise<StoredMessage[]>;
+    /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
+    sequenceAt(stream: string, timeMs: number): Promise<number>;
+    /**
+     * The last message on each subject of each filter, in no particular order.
+     * @param fromSeq leaves out subjects whose last message is before it
+     */
+    lastOfEach(stream: string, filters: readonly string[], fromSeq?: number): Promise<StoredMessage[]>;
+}
+
 interface ExtraStreamOptions {
     name: string;
     /** Creates the stream where it is missing. */
@@ -496,6 +464,14 @@ declare class ExtraStream {
     append(append: Append): Promise<Appended>;
     /** One write, or several that are stored together or not at all. @returns their sequences */
     commit(appends: readonly Append[]): Promise<number[]>;
+}
+
+/** The client's JetStream interfaces, with a coded error where a call fails. */
+
+/** JetStream as the client offers it; one for each connection. */
+interface JetStream {
+    manager: JetStreamManager;
+    client: JetStreamClient;
 }
 
 /** A consumer that is paused, or not, against the list. */
@@ -746,6 +722,30 @@ declare class ChildStore {
     note(parentId: string, name: string, childIds: readonly string[]): Promise<void>;
     /** The children of a parent, by the names of the lists. */
     noted(parentId: string): Promise<Map<string, string[]>>;
+}
+
+/**
+ * The time as the broker has it: the broker fires timers and dates messages, so that its clock decides what is due. It
+ * advances by the monotonic clock of the process. A local clock that is wrong or is set does not matter.
+ */
+declare class BrokerClock {
+    #private;
+    /** @param ask reads the broker's clock, in ms since the epoch */
+    constructor(ask: () => Promise<number>, logger: Logger);
+    now(): number;
+    /** By how much a test has put it ahead; else 0. */
+    get aheadMs(): number;
+    /** Puts the clock of this process ahead of the broker's by so much more, as `jetfleet/testing` does. The broker's own stays. */
+    skip(ms: number): void;
+    /** The same, and never before a time that the broker itself has named: what is known of its clock is a guess. */
+    notBefore(brokerMs: number): number;
+    /** How far the local clock is ahead of the broker's, in ms; below 0 where it is behind. */
+    get localOffsetMs(): number;
+    stop(): void;
+    /**
+     * Sets the clock by the broker's, now and again every minute; where that cannot be read, it goes on as it was. Never rejects.
+     */
+    measure(): Promise<void>;
 }
 
 /** What happens to a connection that reconnects by itself. */
@@ -1812,22 +1812,46 @@ interface WorkerExtension {
     install(host: WorkerHost): Installed;
 }
 
+/** One rented instance as the ledger holds it: what was seen of it, and what follows from that. */
 /** `running`: it is paid for; `stopped`: its provider has stopped or reclaimed it, and it costs nothing but its disk. */
-type BilledState = 'running' | 'stopped';
+declare const BILLED_STATES: readonly ['running', 'stopped'];
+type BilledState = (typeof BILLED_STATES)[number];
 /** How an instance ended: by a job of ours, outside of Jetfleet, by its provider as a spot instance, or by the watchdog of its lease. */
 declare const LEDGER_ENDS: readonly ['deleted', 'gone', 'reclaimed', 'watchdog'];
 type LedgerEnd = (typeof LEDGER_ENDS)[number];
-/** From a time on. */
-interface LedgerChange {
-    /** ISO 8601. */
-    at: string;
-    state: BilledState;
-    /** Of all its GPUs, in 1/100,000 USD; null where it is not known. */
-    pricePerHour: number | null;
+/** What was seen of an instance: each fact once, oldest first. Times are ISO 8601 with milliseconds. */
+interface LedgerSeen {
+    /** It was there, in this state. */
+    states: {
+        at: string;
+        state: BilledState;
+    }[];
+    /** Of all its GPUs, in 1/100,000 USD. */
+    prices: {
+        at: string;
+        pricePerHour: number;
+    }[];
+    /** It was not there from `at` on, as was proven at `provenAt`. */
+    ends: {
+        at: string;
+        provenAt: string;
+        end: LedgerEnd;
+    }[];
+    /** When its provider took it back, or announced to: the last time. */
+    interruptedAt?: string;
+}
+/** What changes before `until`, a midnight, have cost on each UTC day, in place of these changes. */
+interface LedgerDays {
+    until: string;
+    /** 1/100,000 USD for an hour, times milliseconds. */
+    days: Record<string, string>;
+    /** Milliseconds for which no price was known then: they cost the first one that is. */
+    unpricedMs: Record<string, number>;
+    /** Since when it runs that runs at `until`: what is billed is rounded from there. */
+    runFrom?: string;
 }
 /** An instance, by the ids of its provider and of its jobs. Times are ISO 8601. */
-interface LedgerEntry {
-    v: 1;
+interface RentedInstance {
     provider: string;
     /** The account of the provider, as limits name it. */
     account: string;
@@ -1852,24 +1876,27 @@ interface LedgerEntry {
     billedMs: number;
     /** When its create was sent. */
     rentedAt: string;
-    /** Oldest first; the first one is of when it was rented, or of `earlier.until`. */
-    changes: LedgerChange[];
-    /** What changes before cost, which are not kept one by one: as {@link Charge.exact}, and by UTC day. */
-    earlier?: {
-        until: string;
-        exact: string;
-        days: Record<string, number>;
-        /** Since when it runs that runs at `until`: what is billed is rounded from there. */
-        runFrom?: string;
-    };
-    /** When its state was last seen as the newest change says it: what is noted later but was seen before says nothing of now. */
-    seenAt?: string;
-    /** When its provider took it back, or announced to. */
-    interruptedAt?: string;
-    /** When it was not there any more while its lease had not been renewed in time. */
-    lapsedAt?: string;
+}
+/** An entry as LEDGER has it. */
+interface StoredEntry extends RentedInstance {
+    v: 1;
+    seen: LedgerSeen;
+    earlier?: LedgerDays;
+    /** As it follows from `seen`, for other readers. */
     endedAt?: string;
     end?: LedgerEnd;
+}
+/** From a time on. */
+interface LedgerChange {
+    at: string;
+    state: BilledState;
+    /** Null where it is not known. */
+    pricePerHour: number | null;
+}
+/** What is known of an instance. `changes`, `endedAt` and `end` follow from `seen`. */
+interface LedgerEntry extends StoredEntry {
+    /** Oldest first; the first one is of when it was rented, or of `earlier.until`. */
+    changes: LedgerChange[];
 }
 
 /** Of one account. `running` and `stopped` are now. */
@@ -3230,4 +3257,4 @@ declare class JobWorkerService implements AsyncDisposable {
 }
 
 export { ANY, Instances, JobQueueService, JobType, JobWorkerService, Ledger, Subjects, WEBHOOK_RETRY, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, statusOf, stopInstance, watchInstance };
-export type { AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, LedgerChange, LedgerEnd, LedgerEntry, LedgerFilter, LedgerPage, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, SweepOptions, TypedHandler, WatchOptions, WorkerExtension, WorkerHooks, WorkerHost };
+export type { AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, JobContext, JobHandler, JobProgress, JobWorkerOptions, KeepSteps, LedgerChange, LedgerDays, LedgerEnd, LedgerEntry, LedgerFilter, LedgerPage, LedgerSeen, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, SweepOptions, TypedHandler, WatchOptions, WorkerExtension, WorkerHooks, WorkerHost };

@@ -244,6 +244,8 @@ interface Completed<Result = unknown> {
     kind: 'completed';
     result?: Result;
     next?: NextJob[];
+    /** Replaces the job's checkpoint where it is given: what is known of the end, for those who read the record. */
+    checkpoint?: unknown;
     readonly [OUTCOME]?: true;
 }
 /** The same, of a handler that must return a result. */
@@ -258,11 +260,15 @@ interface Snoozed<Checkpoint = unknown> {
     readonly [OUTCOME]?: true;
 }
 /** How an attempt ended. Charts end with one of these as their output. */
-type JobOutcome = Completed | Snoozed | {
+type JobOutcome = Completed | Snoozed | Failed;
+/** The end of an attempt that has not done the job. */
+interface Failed {
     kind: 'failed';
     error: JobErrorInfo;
     timedOut?: boolean;
-};
+    /** As in {@link Completed}. */
+    checkpoint?: unknown;
+}
 /**
  * Returned by a handler to hibernate: the job frees its slot and is run again after `delayMs`, in the same attempt.
  * @param delayMs at most 366 days; below 0 counts as 0
@@ -455,4 +461,4 @@ declare const workerLifecycleMachine: xstate.StateMachine<WorkerLifecycleContext
 type WorkerLifecycleState = ReturnType<typeof workerLifecycleMachine.getInitialSnapshot>['value'];
 
 export { HEALTHY, OUTCOME, autoStopPayload, checkInstancePayload, complete, extendLeasePayload, migrateInstancePayload, orderInstancePayload, snooze, watchInstancePayload, workerLifecycleMachine };
-export type { AutoStopPayload, BreakerContext, BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, BreakerStep, CheckInstancePayload, Completed, CompletedWith, DisabledBy, ExtendLeasePayload, ExtendLeaseResult, JobOutcome, KeepLeasePayload, MigrateInstancePayload, OrderInstancePayload, PortAnswer, RunInput, Snoozed, Thrown, WatchEvent, WatchInstancePayload, WatchPolicy, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };
+export type { AutoStopPayload, BreakerContext, BreakerEvent, BreakerFacts, BreakerPolicy, BreakerSnapshot, BreakerState, BreakerStep, CheckInstancePayload, Completed, CompletedWith, DisabledBy, ExtendLeasePayload, ExtendLeaseResult, Failed, JobOutcome, KeepLeasePayload, MigrateInstancePayload, OrderInstancePayload, PortAnswer, RunInput, Snoozed, Thrown, WatchEvent, WatchInstancePayload, WatchPolicy, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState };

@@ -6,7 +6,7 @@ import type { AuditAction } from '../../src/jobs/audit.js';
 import type { SealedValue } from '../../src/jobs/codec.js';
 import type { ChildEnd as End } from '../../src/jobs/flow.js';
 import type { JobRecord as JobState } from '../../src/jobs/job-record.js';
-import type { LedgerEntry as Entry } from '../../src/money/ledger-entry.js';
+import type { StoredEntry } from '../../src/money/ledger-entry.js';
 import type { StoredEndpoint } from '../../src/webhooks/endpoints/endpoint.js';
 import type { StoredHealth } from '../../src/webhooks/endpoints/stored-health.js';
 import type { Turn } from '../../src/webhooks/endpoints/turn.js';
@@ -65,7 +65,7 @@ export interface OfferPoll {
 }
 
 /** An instance that was rented, and what it costs. */
-export type LedgerEntry = Entry;
+export type LedgerEntry = StoredEntry;
 
 /** A webhook that waits for those before it. */
 export type WebhookTurn = Turn & { v: 1 };

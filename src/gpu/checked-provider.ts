@@ -70,8 +70,13 @@ export function checkedProvider(
     start: (id, signal) => within('start', signal, (ended) => able('start').call(provider, id, ended)),
     restart: (id, signal) => within('restart', signal, (ended) => able('restart').call(provider, id, ended)),
     migrate: (id, signal) => within('migrate', signal, (ended) => able('migrate').call(provider, id, ended)),
-    listOffers: (query, signal) =>
-      within('listOffers', signal, (ended) => provider.listOffers(query, ended), isListOf(isOffer)),
+    // An offer that cannot be read, such as one without a price, refuses no other. Where none can be read, that is no absence.
+    listOffers: async (query, signal) => {
+      const isList = (answer: Offer[]) =>
+        Array.isArray(answer) && (answer.length === 0 || answer.some(isOffer));
+      const call = (ended: AbortSignal) => provider.listOffers(query, ended);
+      return (await within('listOffers', signal, call, isList)).filter(isOffer);
+    },
     getTemplate: (id, signal) =>
       within('getTemplate', signal, (ended) => provider.getTemplate(id, ended), isTemplate),
   };

@@ -16,6 +16,7 @@ import { beginningOf } from '../jobs/excerpt.js';
 import type { RateTurns } from '../queue/limits/rate-turns.js';
 import type { WorkerHost } from '../worker/extension.js';
 import type { JobContext } from '../worker/job-handler.js';
+import { type AnnouncedCreate, announcedCreate, announcedIn, announcedWith } from './announced-creates.js';
 import { CreateGate, type KeptTurn, keptTurnIn } from './create-gate.js';
 import type { CallActor } from './job-calls.js';
 import { type LeaseOptions, leasedTemplate } from './leased-template.js';
@@ -109,17 +110,21 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
         const spec = { name: instanceName, offer, template, gpuNum, rootfsSize };
         const refusals = noteRefused(job, refused);
         const kept = keptTurnIn(job.checkpoint);
-        const announced = async () => ({
-          instanceName,
-          region: offer.region,
-          productId: offer.productId,
-          offer: offer.key,
-          // What its entry in the ledger is made of, by whichever worker finds the instance.
-          ...rentedAs(partOf(offer), offer),
-          sentAt: new Date(await now()).toISOString(),
-          sentTo: noteSent(job, partOf(offer).name, parts),
-          ...(refusals.length > 0 && { refusals }),
-        });
+        const earlier = unclearIn(job.checkpoint, refused);
+        const announced = async () => {
+          const sentAt = new Date(await now()).toISOString();
+          return {
+            instanceName,
+            region: offer.region,
+            productId: offer.productId,
+            offer: offer.key,
+            sentAt,
+            // What its entry in the ledger is made of, by whichever worker finds the instance.
+            sent: announcedWith(earlier, announcedCreate(partOf(offer), offer, sentAt)),
+            sentTo: noteSent(job, partOf(offer).name, parts),
+            ...(refusals.length > 0 && { refusals }),
+          };
+        };
         if (limit) {
           await job.saveCheckpoint(await announced());
           await limit.admit(instanceName, gpuNum, job.signal);
@@ -146,14 +151,23 @@ export function createInstanceRun(actor: CallActor, options: CreateInstanceServi
   });
 }
 
-function rentedAs({ name, account, capabilities }: GpuProvider, { billingMode, pricePerHour }: Offer) {
-  const { billedMs } = capabilities;
-  return { provider: name, billingMode, pricePerHour, ...defined({ account, billedMs }) };
+/** The creates before this one that may have rented something: one that was refused has not. */
+function unclearIn(checkpoint: unknown, refused: readonly RefusedOffer[]): AnnouncedCreate[] {
+  const creates = announcedIn(checkpoint);
+  const last = creates.at(-1);
+  const refusal = refused.at(-1);
+  const isRefused =
+    refusal !== undefined &&
+    refusal.turnInMs === undefined &&
+    refusal.offer.region === last?.region &&
+    refusal.offer.productId === last.productId &&
+    (refusal.offer.provider ?? last.provider) === last.provider;
+  return isRefused ? creates.slice(0, -1) : creates;
 }
 
 /** A job that waits for the turn of its create has announced none, and what became of all before is known. */
 async function keepTurn(job: JobContext, turn: KeptTurn | undefined): Promise<void> {
-  const { productId: _, region: __, ...checkpoint } = job.checkpoint as Record<string, unknown>;
+  const { productId: _, region: __, sent: ___, ...checkpoint } = job.checkpoint as Record<string, unknown>;
   await job.saveCheckpoint({ ...checkpoint, creates: 'known', ...defined({ turn }) });
 }
 

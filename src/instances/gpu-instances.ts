@@ -27,7 +27,6 @@ import type { Tracing } from '../telemetry/tracing.js';
 import type { WorkerExtension } from '../worker/extension.js';
 import { handled } from '../worker/job-handler.js';
 import { aroundProvider } from './around-provider.js';
-import { sweptInstances } from './check-instances.js';
 import { createInstanceRun } from './create-instance.js';
 import { InstanceDirectory } from './instance-directory.js';
 import { type CallActor, callsForJobs } from './job-calls.js';
@@ -52,6 +51,7 @@ import { OfferPolls } from './offer-polls.js';
 import { OwnedInstances } from './owned-instances.js';
 import { ProviderHealth } from './provider-health.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
+import { sweptWithLedger } from './swept-ledger.js';
 import { checkOf, WaitingMonitors } from './waiting-monitors.js';
 import { watchInstanceRun } from './watch-runs.js';
 
@@ -228,9 +228,12 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
           ].map((each) => ({ ...each, isSeldom: true })),
         ].map((each) => ({ ...each, beforeStored: ledger.note })),
         // What a walk showed a moment ago will do: an orphan has to be found twice, and the records of its job are read now.
-        resources: sweptInstances({
-          name: provider.name,
-          list: (_, signal) => directory.list(signal),
+        resources: sweptWithLedger({
+          source: { name: provider.name, list: (_, signal) => directory.list(signal) },
+          parts,
+          settleMs: verifying.settleMs,
+          logger,
+          keepMs: keepLedgerMs,
         }),
         close: (withinMs) => {
           directory.close();

@@ -111,7 +111,11 @@ function watchAfter({ status, payload, result }: JobRecord): NextJob[] {
   if (status === 'completed') {
     const novitaInstanceId = textField(result, 'novitaInstanceId') ?? data.novitaInstanceId;
     const owner = textField(result, 'createJobId') ?? createJobId;
-    const next = { ...watch, instanceId, novitaInstanceId, ...defined({ createJobId: owner }), reported: [] };
+    // What another instance costs is not what this one did.
+    const isSame = novitaInstanceId === data.novitaInstanceId;
+    const pricePerHour = isSame ? watch.pricePerHour : undefined;
+    const known = defined({ ...watch, pricePerHour, createJobId: owner });
+    const next = { ...known, instanceId, novitaInstanceId, reported: [] };
     return [watchInstance.next(next, { idSuffix: 'watch' })];
   }
   if (reported.includes('deleted')) return [];

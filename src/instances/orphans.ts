@@ -10,6 +10,7 @@ import type { LedgerEntry } from '../money/ledger-entry.js';
 import { LedgerStore } from '../money/ledger-store.js';
 import { accountsOf } from './accounts.js';
 import { DEFAULT_INSTANCE_GRACE_MS, InstanceCheck, type JudgedInstance } from './check-instances.js';
+import { rentalOf } from './rental.js';
 
 export interface OrphanOptions {
   /** The accounts that are looked at. */
@@ -67,7 +68,7 @@ export interface DeletedOrphan {
  */
 export async function findOrphans(broker: Broker, options: OrphanOptions): Promise<OrphanReport> {
   assertOptions('options', options, ORPHAN_OPTIONS);
-  const { judged, shown, unreachable } = await judgedOf(broker, options);
+  const { judged, shown, unreachable, parts } = await judgedOf(broker, options);
   const store = new LedgerStore(broker);
   const now = broker.clock.now();
   const orphans: Orphan[] = [];
@@ -75,7 +76,7 @@ export async function findOrphans(broker: Broker, options: OrphanOptions): Promi
     const entry = await store.find(each.instance.id);
     // Its record has expired, and the ledger knows who has rented it.
     if (!each.remove && entry && entry.endedAt === undefined && entry.jobId !== undefined) continue;
-    orphans.push(orphanOf(each, { instance: shown.get(each.instance.id), entry, now }));
+    orphans.push(orphanOf(each, { instance: shown.get(each.instance.id), entry, now, parts }));
   }
   const rate = orphans.reduce((sum, { pricePerHour }) => sum + (pricePerHour ?? 0), 0);
   return {
@@ -119,7 +120,7 @@ export async function deleteOrphans(
 
 async function judgedOf(broker: Broker, { provider: given, graceMs }: OrphanOptions) {
   checkInteger('graceMs', graceMs, 0, Number.MAX_SAFE_INTEGER);
-  const { provider } = accountsOf(given);
+  const { provider, parts } = accountsOf(given);
   /** As they were listed: the check keeps less of each. */
   const shown = new Map<string, Instance>();
   const source = {
@@ -135,24 +136,25 @@ async function judgedOf(broker: Broker, { provider: given, graceMs }: OrphanOpti
     graceMs: graceMs ?? DEFAULT_INSTANCE_GRACE_MS,
     looksOnce: true,
   });
-  return { ...(await check.judge()), shown };
+  return { ...(await check.judge()), shown, parts };
 }
 
 interface Known {
   instance: Instance | undefined;
   entry: LedgerEntry | undefined;
   now: number;
+  parts: readonly GpuProvider[];
 }
 
 function orphanOf(
   { instance: { id, name, status }, why, since, owner, remove }: JudgedInstance,
-  { instance, entry, now }: Known,
+  { instance, entry, now, parts }: Known,
 ): Orphan {
   const isStopped = status === 'stopped' || status === 'preempted';
   const shownPrice = isStopped ? 0 : instance?.pricePerHour;
   // A create that failed may have made no entry; its record says at which price it was sent.
-  const { pricePerHour: sent } = (owner?.checkpoint ?? {}) as { pricePerHour?: unknown };
-  const asked = Number.isSafeInteger(sent) ? (sent as number) : null;
+  const rental = owner && rentalOf(owner, { novitaInstanceId: id, owner: owner.id, parts, shown: instance });
+  const asked = rental?.pricePerHour ?? null;
   const pricePerHour = shownPrice ?? entry?.changes.at(-1)?.pricePerHour ?? asked;
   const ageMs = Math.max(0, now - Date.parse(since));
   const sinceThen = pricePerHour === null ? null : costOfTime(pricePerHour, ageMs);

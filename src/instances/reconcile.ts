@@ -9,21 +9,17 @@ import { toJobError } from '../jobs/job-error.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { checkInteger, MAX_TIMER_MS } from '../jobs/numbers.js';
 import { assertOptions, checkBoolean, type OptionNames } from '../jobs/options.js';
-import { textField } from '../jobs/text-field.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { costOf } from '../money/cost.js';
-import {
-  type BilledState,
-  type LedgerEntry,
-  type LedgerNote,
-  noted,
-  openedEntry,
-} from '../money/ledger-entry.js';
+import type { BilledState, LedgerEntry, LedgerNote } from '../money/ledger-entry.js';
 import { LedgerStore } from '../money/ledger-store.js';
+import { noted, openedEntry } from '../money/noted-entry.js';
 import { ANY } from '../wire/subjects.js';
 import { accountsOf } from './accounts.js';
-import { DEFAULT_ACCOUNT, firstOf, rentalOf } from './ledger-keeper.js';
+import type { KnownInstance } from './instance-directory.js';
 import { OwnerSearch } from './owner-search.js';
+import { notesOfRecords } from './record-notes.js';
+import { DEFAULT_ACCOUNT, firstOf, rentalOf } from './rental.js';
 
 export interface ReconcileOptions {
   /** The accounts that are compared with the ledger. */
@@ -101,14 +97,35 @@ export async function reconcile(broker: Broker, options: ReconcileOptions): Prom
   checkBoolean('ownOnly', ownOnly);
   checkInteger('settleMs', settleMs, 0, MAX_TIMER_MS);
   const { parts } = accountsOf(options.provider);
-  const store = new LedgerStore(broker);
-  const search = new OwnerSearch(broker);
+  return compareLedger(broker, { parts, fix, ownOnly, settleMs });
+}
+
+/** What a list shows of an instance. */
+type Listed = KnownInstance & Pick<Instance, 'region' | 'pricePerHour'>;
+
+export interface CompareOptions {
+  parts: readonly GpuProvider[];
+  fix: boolean;
+  ownOnly: boolean;
+  settleMs: number;
+  /** The instances of a part with names of ours. Defaults to its list, read now. */
+  listOf?: (part: GpuProvider) => Iterable<Listed> | AsyncIterable<Listed>;
+  /** How long an entry is kept that has ended. */
+  keepMs?: number | undefined;
+  /** Remembers what no record knows. Defaults to a new one. */
+  search?: OwnerSearch;
+  signal?: AbortSignal;
+}
+
+export async function compareLedger(broker: Broker, options: CompareOptions): Promise<Reconciliation> {
+  const { search = new OwnerSearch(broker), keepMs } = options;
+  const store = new LedgerStore(broker, keepMs);
   const result: Reconciliation = { agrees: true, accounts: [], differences: [], unchecked: 0 };
   // Read before the lists: what is rented meanwhile is in no entry, and has a create job under way.
   const open = await store.all({ status: 'open', ...ALL });
   const checked = new Set<LedgerEntry>();
-  for (const part of parts) {
-    const comparison = new Comparison({ broker, store, search, part, parts, settleMs, fix, ownOnly });
+  for (const part of options.parts) {
+    const comparison = new Comparison({ ...options, broker, store, search, part });
     const { entries, account, differences } = await comparison.run(open);
     for (const entry of entries) checked.add(entry);
     result.accounts.push(account);
@@ -121,15 +138,11 @@ export async function reconcile(broker: Broker, options: ReconcileOptions): Prom
   return result;
 }
 
-interface ComparisonOptions {
+interface ComparisonOptions extends CompareOptions {
   broker: Broker;
   store: LedgerStore;
   search: OwnerSearch;
   part: GpuProvider;
-  parts: readonly GpuProvider[];
-  settleMs: number;
-  fix: boolean;
-  ownOnly: boolean;
 }
 
 /** Of one account. */
@@ -164,30 +177,33 @@ class Comparison {
       const shown = { ...named, listed: listed.size, open: entries.length };
       return { entries, account: shown, differences: this.#differences };
     } catch (error) {
+      this.#options.signal?.throwIfAborted();
       const shown = { ...named, listed: 0, open: 0, error: toJobError(error).message };
       return { entries: [], account: shown, differences: this.#differences };
     }
   }
 
   /** By their ids as the provider alone knows them. */
-  async #listed(): Promise<Map<string, Instance>> {
-    const { part } = this.#options;
-    const listed = new Map<string, Instance>();
-    for await (const instance of part.list({ namePrefix: INSTANCE_NAME_PREFIX })) {
+  async #listed(): Promise<Map<string, Listed>> {
+    const {
+      part,
+      signal,
+      listOf = () => part.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal),
+    } = this.#options;
+    const listed = new Map<string, Listed>();
+    for await (const instance of listOf(part)) {
       const { id, status } = instance;
       if (!isEnding(status)) listed.set(ownId(part.name, id), instance);
     }
     return listed;
   }
 
-  async #compare(entry: LedgerEntry, instance: Instance): Promise<void> {
+  async #compare(entry: LedgerEntry, instance: Listed): Promise<void> {
     const { region, pricePerHour, status } = instance;
     const at = this.#now;
     const last = entry.changes.at(-1);
     const state = billedState(status);
-    if (state !== undefined && last && last.state !== state) {
-      await this.#differ('state', entry, { ledger: last.state, shown: state }, { what: 'state', at, state });
-    }
+    if (state !== undefined && last && last.state !== state) await this.#compareState(entry, last.state);
     if (pricePerHour !== undefined && last && last.pricePerHour !== pricePerHour && state === 'running') {
       const values = { ledger: last.pricePerHour, shown: pricePerHour };
       await this.#differ('price', entry, values, { what: 'price', at, pricePerHour });
@@ -200,25 +216,38 @@ class Comparison {
     }
   }
 
+  /** A list may be older than what the ledger says: a read decides. */
+  async #compareState(entry: LedgerEntry, before: BilledState): Promise<void> {
+    const { part, signal } = this.#options;
+    const at = this.#now;
+    const read = await part.get(this.#idAt(entry), signal);
+    const state = read ? billedState(read.status) : undefined;
+    if (state === undefined || state === before) return;
+    await this.#differ('state', entry, { ledger: before, shown: state }, { what: 'state', at, state });
+  }
+
   /** Entries that the list does not show: it proves nothing, and neither does one read. */
   async #findGone(entries: readonly LedgerEntry[]): Promise<void> {
-    const { part, settleMs } = this.#options;
+    const { broker, part, settleMs, signal } = this.#options;
     let absent = [...entries];
     let since = this.#now;
     for (let reads = 1; reads <= READS && absent.length > 0; reads++) {
-      if (reads > 1) await delay(settleMs / (READS - 1));
+      if (reads > 1) await delay(settleMs / (READS - 1), undefined, { signal });
       const left: LedgerEntry[] = [];
       for (const entry of absent) {
-        const instance = await part.get(this.#idAt(entry));
+        const instance = await part.get(this.#idAt(entry), signal);
         if (instance && instance.status !== 'terminated') await this.#compare(entry, instance);
         else left.push(entry);
       }
       if (reads === 1) since = this.#now;
       absent = left;
     }
-    for (const entry of absent) {
+    const provenAt = this.#now;
+    // A job may have proven it earlier, and how it ended, whose worker could not write that.
+    for (const [entry, notes] of await notesOfRecords(broker, absent)) {
       const values = { ledger: entry.changes.at(-1)?.state ?? null, shown: null };
-      await this.#differ('gone', entry, values, { what: 'ended', at: since, end: 'gone' });
+      const gone: LedgerNote = { what: 'ended', at: since, provenAt, end: 'gone' };
+      await this.#differ('gone', entry, values, ...notes, gone);
     }
   }
 
@@ -229,7 +258,7 @@ class Comparison {
   }
 
   /** Instances that no open entry knows. */
-  async #findMissing(instances: readonly Instance[]): Promise<void> {
+  async #findMissing(instances: readonly Listed[]): Promise<void> {
     const { search, store, ownOnly } = this.#options;
     if (instances.length === 0) return;
     const owners = await search.find(new Set(instances.map(({ name }) => name)));
@@ -244,34 +273,33 @@ class Comparison {
   }
 
   /** One that ended a moment ago may still be listed: it is read by its id. */
-  async #findBack(entry: LedgerEntry, listed: Instance): Promise<void> {
-    const { part, store } = this.#options;
-    const instance = await part.get(listed.id);
+  async #findBack(entry: LedgerEntry, listed: Listed): Promise<void> {
+    const { part, store, signal } = this.#options;
+    const at = this.#now;
+    const instance = await part.get(listed.id, signal);
     if (!instance || isEnding(instance.status)) return;
     const values = { ledger: entry.endedAt ?? null, shown: instance.status };
-    await this.#differ('back', entry, values, { what: 'back', at: this.#now });
+    const state = billedState(instance.status) ?? 'running';
+    await this.#differ('back', entry, values, { what: 'state', at, state });
     const opened = await store.find(entry.novitaInstanceId);
     if (opened && opened.endedAt === undefined) await this.#compare(opened, listed);
   }
 
-  async #findOwned(owner: JobRecord, instance: Instance): Promise<void> {
-    const { broker, store, parts, fix } = this.#options;
+  async #findOwned(owner: JobRecord, listed: Listed): Promise<void> {
+    const { broker, store, part, parts, fix, signal } = this.#options;
     // Its create job is about to make the entry.
     if (!isTerminal(owner.status)) return;
-    const first = fix ? await firstOf(broker, owner) : owner.id;
-    const rental = rentalOf(owner, { novitaInstanceId: instance.id, owner: first, parts });
-    if (!rental) return;
-    const shown = { pricePerHour: rental.pricePerHour ?? instance.pricePerHour ?? null };
-    // A record of an earlier version does not say when.
-    const isTimed = textField(owner.checkpoint, 'sentAt') !== undefined;
-    const rentedAt = isTimed ? rental.rentedAt : (instance.createdAt ?? rental.rentedAt);
+    const shown = await part.get(listed.id, signal);
+    if (!shown || isEnding(shown.status)) return;
     if (fix) {
-      await store.change(rental, (before) => before ?? openedEntry({ ...rental, ...shown, rentedAt }));
+      const first = await firstOf(broker, owner);
+      const rental = rentalOf(owner, { novitaInstanceId: listed.id, owner: first, parts, shown });
+      await store.change(rental, (before) => before ?? openedEntry(rental));
     }
-    this.#note(instance, { jobId: owner.id, fixed: fix });
+    this.#note(listed, { jobId: owner.id, fixed: fix });
   }
 
-  #note({ id, name, status }: Instance, { fixed = false, ...more }: Partial<Difference>): void {
+  #note({ id, name, status }: Listed, { fixed = false, ...more }: Partial<Difference>): void {
     const { name: provider, account = DEFAULT_ACCOUNT } = this.#options.part;
     const known = { kind: 'missing', provider, account, novitaInstanceId: id, name } as const;
     this.#differences.push({ ...known, ledger: null, shown: status, fixed, ...more });
@@ -281,12 +309,17 @@ class Comparison {
     kind: Difference['kind'],
     entry: LedgerEntry,
     values: Pick<Difference, 'ledger' | 'shown'>,
-    change: LedgerNote | ((before: LedgerEntry) => LedgerEntry),
+    ...changes: (LedgerNote | ((before: LedgerEntry) => LedgerEntry))[]
   ): Promise<void> {
     const { fix, store, broker } = this.#options;
-    const changed = (before: LedgerEntry) =>
-      typeof change === 'function' ? change(before) : noted(before, change);
-    if (fix) await store.change(entry, (before) => before && changed(before));
+    const changed = (before: LedgerEntry, change: (typeof changes)[number]) =>
+      typeof change === 'function' ? change(before) : (noted(before, change) ?? before);
+    if (fix) {
+      await store.change(entry, (before) => {
+        const after = before && changes.reduce(changed, before);
+        return after === before ? undefined : after;
+      });
+    }
     const { provider, account, novitaInstanceId, name, jobId } = entry;
     const known = { kind, provider, account, novitaInstanceId, ...defined({ name, jobId }) };
     this.#differences.push({ ...known, ...values, cost: costOf(entry, broker.clock.now()), fixed: fix });

@@ -51,35 +51,14 @@ export function formatAmount(amount: number): string {
   return `${amount < 0 ? '-' : ''}$${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`;
 }
 
-/** Money times time, which divides by nothing until all is added up. */
-export class Charge {
-  #unitMs = 0n;
-
-  /** @param ms whole milliseconds */
-  add(pricePerHour: number, ms: number): void {
-    this.#unitMs += BigInt(pricePerHour) * BigInt(ms);
-  }
-
-  /** What was added up so far, not yet divided: to go on from it. */
-  get exact(): string {
-    return String(this.#unitMs);
-  }
-
-  addExact(exact: string): void {
-    this.#unitMs += BigInt(exact);
-  }
-
-  /** Rounded up to a whole unit. */
-  get amount(): number {
-    return Number((this.#unitMs + MS_PER_HOUR - 1n) / MS_PER_HOUR);
-  }
+/** What a price for an hour, times milliseconds, comes to: rounded up to a whole unit. It is divided once all is added up. */
+export function chargedAmount(exact: bigint): number {
+  return Number((exact + MS_PER_HOUR - 1n) / MS_PER_HOUR);
 }
 
 /** What a time costs, rounded up to a whole unit. @param ms whole milliseconds */
 export function costOfTime(pricePerHour: number, ms: number): number {
-  const charge = new Charge();
-  charge.add(pricePerHour, ms);
-  return charge.amount;
+  return chargedAmount(BigInt(pricePerHour) * BigInt(ms));
 }
 
 function nearest(value: bigint, by: bigint): bigint {

@@ -1,3 +1,4 @@
+import { defined } from './defined.js';
 import { invalidOption, type JobErrorInfo } from './errors.js';
 import { excerptOf } from './excerpt.js';
 import { errorInfoOf, toJobError } from './job-error.js';
@@ -13,6 +14,8 @@ export interface Completed<Result = unknown> {
   kind: 'completed';
   result?: Result;
   next?: NextJob[];
+  /** Replaces the job's checkpoint where it is given: what is known of the end, for those who read the record. */
+  checkpoint?: unknown;
   readonly [OUTCOME]?: true;
 }
 
@@ -28,7 +31,16 @@ export interface Snoozed<Checkpoint = unknown> {
 }
 
 /** How an attempt ended. Charts end with one of these as their output. */
-export type JobOutcome = Completed | Snoozed | { kind: 'failed'; error: JobErrorInfo; timedOut?: boolean };
+export type JobOutcome = Completed | Snoozed | Failed;
+
+/** The end of an attempt that has not done the job. */
+export interface Failed {
+  kind: 'failed';
+  error: JobErrorInfo;
+  timedOut?: boolean;
+  /** As in {@link Completed}. */
+  checkpoint?: unknown;
+}
 
 type Branded<T> = T & { readonly [OUTCOME]: true };
 
@@ -65,7 +77,8 @@ export function checkedOutcome(value: unknown): JobOutcome {
     if (kind === 'snoozed') return snoozed(fields.delayMs, fields.checkpoint);
     if (kind === 'failed') {
       const error = errorInfoOf(Object(fields.error));
-      return { kind, error, ...(fields.timedOut === true && { timedOut: true }) };
+      const timedOut = fields.timedOut === true || undefined;
+      return { kind, error, ...defined({ timedOut, checkpoint: fields.checkpoint }) };
     }
   } catch (error) {
     return { kind: 'failed', error: toJobError(error) };
@@ -74,11 +87,11 @@ export function checkedOutcome(value: unknown): JobOutcome {
   return { kind: 'failed', error: { code: 'JETFLEET_HANDLER_FAILED', message, retryable: false } };
 }
 
-function completed({ result, next }: Record<string, unknown>): Completed {
+function completed({ result, next, checkpoint }: Record<string, unknown>): Completed {
   if (next !== undefined && !Array.isArray(next)) {
     throw invalidOption(`next must be an array of jobs, got ${excerptOf(next)}`);
   }
-  return { kind: 'completed', ...(result !== undefined && { result }), ...(next !== undefined && { next }) };
+  return { kind: 'completed', ...defined({ result, next, checkpoint }) };
 }
 
 function snoozed(delayMs: unknown, checkpoint: unknown): Snoozed {

@@ -1,39 +1,17 @@
 /** What instances cost, to the unit: changes of the price count from their time on, and stopped time costs nothing. */
-import { Charge } from '../jobs/amount.js';
+import { chargedAmount } from '../jobs/amount.js';
 import type { LedgerEntry } from './ledger-entry.js';
 
-const DAY_MS = 86_400_000;
-
-/** One time without a stop, and its prices. */
-interface Run {
-  fromMs: number;
-  toMs: number;
-  prices: { fromMs: number; pricePerHour: number }[];
-}
+export const DAY_MS = 86_400_000;
 
 /** What an instance has cost until a time, in ms since the epoch: no more than until its end. */
 export function costOf(entry: LedgerEntry, nowMs: number): number {
-  const { earlier } = entry;
-  if (earlier && nowMs < Date.parse(earlier.until)) {
-    // Within a day, evenly: when in it is not kept.
-    const part = (day: string) => Math.min(1, (nowMs - dayMs(day)) / DAY_MS);
-    const before = Object.entries(earlier.days).filter(([day]) => dayMs(day) < nowMs);
-    return before.reduce((sum, [day, amount]) => sum + Math.floor(amount * part(day)), 0);
-  }
-  return chargeOf(entry, nowMs).amount;
+  return new Meter(entry).costAt(nowMs);
 }
 
-/** The same before it is rounded. */
-export function chargeOf(entry: LedgerEntry, nowMs: number): Charge {
-  const charge = new Charge();
-  if (entry.earlier) charge.addExact(entry.earlier.exact);
-  for (const run of runsOf(entry, nowMs)) addRun(charge, run, entry.billedMs);
-  return charge;
-}
-
-/** Whether a part of its cost is not known, since nobody has said its price. */
-export function hasUnknownPrice({ changes }: LedgerEntry): boolean {
-  return changes.some(({ state, pricePerHour }) => state === 'running' && pricePerHour === null);
+/** Whether what it costs is not known, since nobody has said its price. */
+export function hasUnknownPrice({ seen }: LedgerEntry): boolean {
+  return seen.prices.length === 0;
 }
 
 /** What it costs for an hour as it is now; 0 where it has stopped or ended. */
@@ -45,11 +23,12 @@ export function ratePerHour({ changes, endedAt }: LedgerEntry): number {
 /** What it has cost on each UTC day from `fromMs` on. The days add up to what it has cost since then. */
 export function costByDay(entry: LedgerEntry, fromMs: number, nowMs: number): Map<string, number> {
   const days = new Map<string, number>();
+  const meter = new Meter(entry);
+  const lastMs = Math.min(nowMs, endMsOf(entry));
   const firstMs = Math.max(fromMs, Date.parse(entry.rentedAt));
-  const lastMs = Math.min(nowMs, entry.endedAt === undefined ? nowMs : Date.parse(entry.endedAt));
-  let before = fromMs <= Date.parse(entry.rentedAt) ? 0 : costOf(entry, fromMs);
+  let before = meter.costAt(firstMs);
   for (let ms = startOfDay(firstMs); ms <= lastMs; ms += DAY_MS) {
-    const until = costOf(entry, Math.min(ms + DAY_MS, nowMs));
+    const until = meter.costAt(Math.min(ms + DAY_MS, nowMs));
     if (until !== before) days.set(dayOf(ms), until - before);
     before = until;
   }
@@ -61,54 +40,136 @@ export function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-/** When the time without a stop began that goes on at a change of its price; undefined where none does. */
-export function runBeginOf(entry: LedgerEntry, at: string): string | undefined {
-  const atMs = Date.parse(at);
-  const run = runsOf({ ...entry, endedAt: undefined }, atMs + 1).find(
-    ({ fromMs, toMs }) => fromMs < atMs && atMs < toMs,
-  );
-  return run && new Date(run.fromMs).toISOString();
-}
-
-function dayMs(day: string): number {
-  return Date.parse(`${day}T00:00:00Z`);
-}
-
-function startOfDay(ms: number): number {
+export function startOfDay(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
 }
 
-function runsOf({ changes, endedAt, earlier }: LedgerEntry, nowMs: number): Run[] {
-  const endMs = Math.min(nowMs, endedAt === undefined ? nowMs : Date.parse(endedAt));
-  const runs: Run[] = [];
-  let run: Run | undefined;
-  for (const { at, state, pricePerHour } of changes) {
-    const ms = Date.parse(at);
-    if (ms >= endMs) break;
-    if (state === 'stopped') {
-      if (run) run.toMs = ms;
-      run = undefined;
-      continue;
-    }
-    if (!run) {
-      // What is billed goes on being counted from the begin of the run.
-      const isFirst = runs.length === 0 && at === earlier?.until;
-      const fromMs = isFirst && earlier?.runFrom !== undefined ? Date.parse(earlier.runFrom) : ms;
-      run = { fromMs, toMs: endMs, prices: [] };
-      runs.push(run);
-    }
-    run.prices.push({ fromMs: ms, pricePerHour: pricePerHour ?? 0 });
+/** A time at one price, of one run: what is billed of it is rounded up from when the run began. */
+interface Piece {
+  runFromMs: number;
+  /** Until another price, or the end of the run. */
+  untilMs: number;
+  fromBilledMs: number;
+  untilBilledMs: number;
+  /** Null where no price is known. */
+  pricePerHour: number | null;
+}
+
+/** So much billed time: what it costs before the division by an hour, and for how long no price is known. */
+export interface Charge {
+  exact: bigint;
+  unpricedMs: number;
+}
+
+/** Reads what an entry has cost at one time after the other, each no earlier than the one before. */
+export class Meter {
+  readonly #firstPrice: number;
+  readonly #billedMs: number;
+  readonly #endMs: number;
+  readonly #days: readonly FoldedDay[];
+  readonly #pieces: readonly Piece[];
+  #nextDay = 0;
+  #nextPiece = 0;
+  /** Of all days and pieces before the next ones. */
+  #done: Charge = { exact: 0n, unpricedMs: 0 };
+
+  constructor(entry: LedgerEntry) {
+    // Nothing cheaper or dearer was known before the first price.
+    this.#firstPrice = entry.seen.prices[0]?.pricePerHour ?? 0;
+    this.#billedMs = entry.billedMs;
+    this.#endMs = endMsOf(entry);
+    this.#days = foldedDays(entry);
+    this.#pieces = piecesOf(entry, this.#endMs);
   }
-  return runs;
+
+  costAt(ms: number): number {
+    const { exact, unpricedMs } = this.chargeAt(ms);
+    return chargedAmount(exact + BigInt(unpricedMs) * BigInt(this.#firstPrice));
+  }
+
+  chargeAt(ms: number): Charge {
+    const atMs = Math.min(ms, this.#endMs);
+    let day = this.#days[this.#nextDay];
+    while (day && atMs >= day.untilMs) {
+      this.#done = plus(this.#done, day);
+      day = this.#days[++this.#nextDay];
+    }
+    if (day) return plus(this.#done, partOf(day, atMs));
+    let piece = this.#pieces[this.#nextPiece];
+    while (piece && atMs >= piece.untilMs) {
+      this.#done = plus(this.#done, billedOf(piece, piece.untilBilledMs));
+      piece = this.#pieces[++this.#nextPiece];
+    }
+    if (!piece) return this.#done;
+    const billedMs = Math.min(roundedUp(piece.runFromMs, atMs, this.#billedMs), piece.untilBilledMs);
+    return plus(this.#done, billedOf(piece, billedMs));
+  }
+}
+
+function plus(a: Charge, b: Charge): Charge {
+  return { exact: a.exact + b.exact, unpricedMs: a.unpricedMs + b.unpricedMs };
+}
+
+function billedOf({ fromBilledMs, pricePerHour }: Piece, untilMs: number): Charge {
+  const ms = Math.max(0, untilMs - fromBilledMs);
+  if (pricePerHour === null) return { exact: 0n, unpricedMs: ms };
+  return { exact: BigInt(pricePerHour) * BigInt(ms), unpricedMs: 0 };
 }
 
 /** Each unit of time that the provider bills is charged as a whole, at the price of its beginning. */
-function addRun(charge: Charge, { fromMs, toMs, prices }: Run, billedMs: number): void {
-  const roundedUp = (ms: number) => fromMs + Math.ceil((ms - fromMs) / billedMs) * billedMs;
-  const endMs = roundedUp(toMs);
-  prices.forEach(({ fromMs: priceMs, pricePerHour }, at) => {
-    const next = prices[at + 1];
-    const until = next ? Math.min(roundedUp(next.fromMs), endMs) : endMs;
-    charge.add(pricePerHour, Math.max(0, until - roundedUp(priceMs)));
+function roundedUp(fromMs: number, ms: number, billedMs: number): number {
+  return ms <= fromMs ? fromMs : fromMs + Math.ceil((ms - fromMs) / billedMs) * billedMs;
+}
+
+function endMsOf({ endedAt }: LedgerEntry): number {
+  return endedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(endedAt);
+}
+
+function piecesOf({ changes, earlier, billedMs }: LedgerEntry, endMs: number): Piece[] {
+  const pieces: Piece[] = [];
+  let runFromMs: number | undefined;
+  changes.forEach(({ at, state, pricePerHour }, index) => {
+    const fromMs = Date.parse(at);
+    const next = changes[index + 1];
+    const untilMs = Math.min(next ? Date.parse(next.at) : endMs, endMs);
+    if (state === 'stopped' || fromMs >= endMs) {
+      runFromMs = undefined;
+      return;
+    }
+    // Of one that goes on after what was folded, the billed units go on as well.
+    const isFolded = index === 0 && earlier?.runFrom !== undefined;
+    runFromMs ??= isFolded ? Date.parse(earlier.runFrom as string) : fromMs;
+    const fromBilledMs = roundedUp(runFromMs, fromMs, billedMs);
+    const untilBilledMs = roundedUp(runFromMs, untilMs, billedMs);
+    pieces.push({ runFromMs, untilMs, fromBilledMs, untilBilledMs, pricePerHour });
   });
+  return pieces;
+}
+
+/** A day of which no changes are kept. */
+interface FoldedDay extends Charge {
+  fromMs: number;
+  untilMs: number;
+}
+
+function foldedDays({ earlier, rentedAt }: LedgerEntry): FoldedDay[] {
+  if (!earlier) return [];
+  const { until, days, unpricedMs } = earlier;
+  const folded: FoldedDay[] = [];
+  const rentedMs = Date.parse(rentedAt);
+  for (let ms = startOfDay(rentedMs); ms < Date.parse(until); ms += DAY_MS) {
+    const day = dayOf(ms);
+    const charge = { exact: BigInt(days[day] ?? '0'), unpricedMs: unpricedMs[day] ?? 0 };
+    folded.push({ fromMs: Math.max(ms, rentedMs), untilMs: ms + DAY_MS, ...charge });
+  }
+  return folded;
+}
+
+/** Evenly, since when in a day its time was billed is not kept. */
+function partOf({ fromMs, untilMs, exact, unpricedMs }: FoldedDay, atMs: number): Charge {
+  const [part, whole] = [Math.floor(Math.max(0, atMs - fromMs)), untilMs - fromMs];
+  return {
+    exact: (exact * BigInt(part)) / BigInt(whole),
+    unpricedMs: Math.floor((unpricedMs * part) / whole),
+  };
 }

@@ -9,6 +9,7 @@ import { type LedgerAddress, type LedgerStatus, ledgerSubject } from '../wire/le
 import { ANY } from '../wire/subjects.js';
 import { foldedEntry } from './fold.js';
 import type { LedgerEntry } from './ledger-entry.js';
+import { decodeEntry, encodeEntry } from './stored-entry.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** How long the entry of an instance is kept that has ended. */
@@ -17,7 +18,6 @@ const MOST_TRIES = 50;
 const PAUSE_MS = 5;
 const MAX_PAUSE_MS = 100;
 const PAGE = 500;
-const decoder = new TextDecoder();
 
 /** The instance of an entry: its provider, and its id as that alone knows it. */
 export interface LedgerKey {
@@ -104,7 +104,7 @@ export class LedgerStore {
       const after = change(before?.entry);
       if (after === undefined) return before?.entry;
       try {
-        await this.#write(key, foldedEntry(after), before);
+        await this.#write(key, foldedEntry(after, this.#broker.clock.now()), before);
         return after;
       } catch (error) {
         if (!(error instanceof ConflictError) || tries >= MOST_TRIES) throw error;
@@ -126,7 +126,7 @@ export class LedgerStore {
     const expiry = `${Math.max(1, Math.ceil(this.#keepMs / 1_000))}s`;
     const write: Append = {
       subject,
-      data: JSON.stringify(entry),
+      data: encodeEntry(entry),
       ...(status === 'ended' && { headers: [[Header.TTL, expiry]] }),
     };
     const ledger = extra.of('ledger');
@@ -150,45 +150,4 @@ export class LedgerStore {
   #read<T>(none: T, read: (reader: DirectRead, stream: string) => Promise<T>): Promise<T> {
     return this.#broker.extra.of('ledger').find(none, read);
   }
-}
-
-/** What somebody else has put there is no entry. */
-function decodeEntry(data: Uint8Array): LedgerEntry | undefined {
-  if (data.length === 0) return undefined;
-  try {
-    const entry = JSON.parse(decoder.decode(data)) as Partial<LedgerEntry>;
-    const { v, id, provider, account, rentedAt, changes, tags, billedMs, earlier } = entry;
-    const isEntry =
-      v === 1 &&
-      [id, provider, account, rentedAt].every((each) => typeof each === 'string') &&
-      Array.isArray(tags);
-    const isFolded =
-      earlier === undefined ||
-      (/^\d{1,40}$/.test(String(earlier.exact)) &&
-        isTime(earlier.until) &&
-        (earlier.runFrom === undefined || isTime(earlier.runFrom)) &&
-        Object.values(Object(earlier.days)).every(Number.isSafeInteger));
-    const isEnded = entry.endedAt === undefined || isTime(entry.endedAt);
-    const isPriced =
-      Number.isInteger(billedMs) &&
-      (billedMs as number) > 0 &&
-      Array.isArray(changes) &&
-      changes.every(isChange);
-    return isEntry && isPriced && isFolded && isEnded && isTime(rentedAt)
-      ? (entry as LedgerEntry)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isChange(value: unknown): boolean {
-  const { at, state, pricePerHour } = Object(value) as Record<string, unknown>;
-  return (
-    isTime(at) && typeof state === 'string' && (pricePerHour === null || Number.isSafeInteger(pricePerHour))
-  );
-}
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { costByDay, hasUnknownPrice, ratePerHour } from './cost.js';
 import { type LedgerEntry, wasThereSince } from './ledger-entry.js';
 
@@ -35,16 +36,20 @@ interface Sum {
   instances: number;
 }
 
+/** Other work of the process comes in between. */
+const AT_ONCE = 100;
+
 /** Adds up what instances have cost. */
-export function sumsOf(
+export async function sumsOf(
   entries: readonly LedgerEntry[],
   { sinceMs, untilMs }: { sinceMs: number; untilMs: number },
-): LedgerSums {
+): Promise<LedgerSums> {
   const accounts = new Map<string, AccountSum>();
   const tags = new Map<string, Sum & { tag: string }>();
   const byDay = new Map<string, number>();
   const all: Sum & { running: number; unpriced: number } = { ...NOTHING, running: 0, unpriced: 0 };
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
+    if (index % AT_ONCE === AT_ONCE - 1) await setImmediate();
     const { provider, account, rentedAt, endedAt } = entry;
     if (Date.parse(rentedAt) > untilMs || !wasThereSince(entry, sinceMs)) continue;
     let amount = 0;

@@ -1,17 +1,23 @@
 /** The ledger: an entry for each instance that was rented, whatever became of it and of the workers. */
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { JobRecord, LedgerEntry } from '../../src/index.js';
-import { statusOf } from '../../src/index.js';
+import { defineJob, handled, JobWorkerService, statusOf } from '../../src/index.js';
 import { LedgerKeeper } from '../../src/instances/ledger-keeper.js';
+import { sweptWithLedger } from '../../src/instances/swept-ledger.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
+import { derivedEntry } from '../../src/money/derived-entry.js';
 import { LedgerStore } from '../../src/money/ledger-store.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
+import { noted, openedEntry } from '../../src/money/noted-entry.js';
+import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
 import { instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
+import { gate } from '../support/gate.js';
 import { startNats } from '../support/nats.js';
 import { type ProviderProxy, proxyProvider } from '../support/provider-proxy.js';
-import { CREATE } from '../support/simulated-novita.js';
+import { CREATE, rentOutside } from '../support/simulated-novita.js';
 
 let nats: EmbeddedServer;
 let fleet: Fleet;
@@ -45,6 +51,11 @@ async function rent(id: string, more: object = {}, tags?: string[]): Promise<str
   const { result } = await fleet.waitForJob(id, 'completed');
   await fleet.waitForJob(`${id}-monitor`, 'completed');
   return (result as { novitaInstanceId: string }).novitaInstanceId;
+}
+
+function keeperOf(logger: Logger): LedgerKeeper {
+  const { provider, queue } = fleet;
+  return new LedgerKeeper({ broker: () => queue.broker(), provider, parts: [provider], logger });
 }
 
 async function entryOf(id: string): Promise<LedgerEntry> {
@@ -135,31 +146,105 @@ describe('an instance that was rented', () => {
 
   it('has its entry made by a later job where that of its create is missing, once and the same', async () => {
     const id = await rent('missed');
+    const whole = await entryOf(id);
     // Its monitor has seen it run; the job that makes the entry has not.
-    const { seenAt, ...whole } = await entryOf(id);
-    expect(seenAt).toBeDefined();
+    expect(whole.seen.states).toHaveLength(1);
     const broker = await fleet.queue.broker();
     await broker.topology.purge('ledger', `${broker.subjects.prefix}ledger.open.novita.${id}.missed`);
     expect(await ledger().get(id)).toBeUndefined();
     await ended((await fleet.queue.instances.stop('missed')).id);
     const made = await entryOf(id);
-    expect({ ...made, changes: made.changes.slice(0, 1) }).toEqual({
-      ...whole,
-      changes: whole.changes.slice(0, 1),
-    });
+    const known = ({ seen: { prices }, changes, ...entry }: LedgerEntry) => [entry, prices, changes[0]];
+    expect(known(made)).toEqual(known(whole));
     expect(statusOf(made)).toBe('stopped');
     // Whoever takes the job over notes the same.
     const record = (await fleet.queue.getJob('missed')) as JobRecord;
-    const keeper = new LedgerKeeper({
-      ...{
-        broker: () => fleet.queue.broker(),
-        provider: fleet.provider,
-        parts: [fleet.provider],
-        logger: silentLogger,
-      },
-    });
-    await Promise.all([1, 2, 3].map(() => keeper.note(record, record)));
+    await Promise.all([1, 2, 3].map(() => keeperOf(silentLogger).note(record, record)));
     expect(await entryOf(id)).toEqual(made);
+  });
+
+  it('has no entry by a job that names the create job of another one, and one without a job where none is known', async () => {
+    const [own, other] = [await rent('own'), await rent('other', {}, ['team:blue'])];
+    const broker = await fleet.queue.broker();
+    await broker.topology.purge('ledger', `${broker.subjects.prefix}ledger.*.novita.${own}.*`);
+    const lines: string[] = [];
+    const keeper = keeperOf(pino({}, { write: (line: string) => void lines.push(line) }));
+    const stopped = {
+      ...((await fleet.queue.getJob('own')) as JobRecord),
+      ...{ id: 'stop', type: 'stop_instance', result: {}, updatedAt: new Date().toISOString() },
+      payload: { novitaInstanceId: own, createJobId: 'other' },
+      checkpoint: { proven: { is: 'stopped', since: new Date().toISOString() } },
+    } as JobRecord;
+    await keeper.note(stopped, { ...stopped, checkpoint: undefined });
+    expect(await entryOf(own)).toMatchObject({ jobId: 'own', tags: [] });
+    expect((await ledger().ofJob('other')).map(({ id }) => id)).toEqual([other]);
+    // Its record has expired meanwhile.
+    await broker.topology.purge('ledger', `${broker.subjects.prefix}ledger.*.novita.${own}.*`);
+    await broker.topology.purge('events', broker.subjects.eventsOf('own'));
+    for (const id of ['a', 'b']) await keeper.note({ ...stopped, id }, { ...stopped, checkpoint: undefined });
+    const entry = await entryOf(own);
+    expect(entry).toMatchObject({
+      novitaInstanceId: own,
+      tags: [],
+      changes: [{ state: 'running' }, { state: 'stopped' }],
+    });
+    expect(entry.jobId).toBeUndefined();
+    expect(lines.filter((line) => line.includes('no record of a create job'))).toHaveLength(1);
+    // A monitor proves nothing of whose it is.
+    const stranger = await rentOutside(fleet.provider, 'jetfleet-of-another-queue-0123456789ab');
+    const monitored = { ...stopped, type: 'monitor_instance', payload: { novitaInstanceId: stranger } };
+    await keeper.note(monitored as JobRecord, { ...stopped, checkpoint: undefined });
+    expect(await ledger().get(stranger)).toBeUndefined();
+  });
+
+  it('ends with a sweep, as its job has proven, where the worker could not write that', async () => {
+    const [deleted, outside] = [await rent('unwritten'), await rent('outside-unwatched')];
+    await ended((await fleet.queue.instances.delete('unwritten')).id);
+    const before = await entryOf(deleted);
+    const broker = await fleet.queue.broker();
+    const unnoted = { ...before, seen: { ...before.seen, ends: [] } };
+    await new LedgerStore(broker).change(before, () => derivedEntry(unnoted));
+    expect((await entryOf(deleted)).endedAt).toBeUndefined();
+    await fleet.provider.delete(outside);
+    const { provider } = proxy;
+    const source = { name: provider.name, list: () => provider.list({ namePrefix: 'jetfleet-' }) };
+    const options = { source, parts: [provider], settleMs: 20, logger: silentLogger };
+    await sweptWithLedger(options)(broker).look(new AbortController().signal);
+    expect(await entryOf(deleted)).toMatchObject({ end: 'deleted', endedAt: before.endedAt });
+    expect(await entryOf(outside)).toMatchObject({ end: 'gone' });
+  });
+
+  it('fails no job where the ledger cannot be written, and holds no more jobs back than there are slots', async () => {
+    const lines: string[] = [];
+    const logger = pino({}, { write: (line: string) => void lines.push(line) });
+    const broken = new LedgerKeeper({
+      ...{ provider: fleet.provider, parts: [fleet.provider], logger },
+      broker: () => Promise.reject(new Error('no right to write')),
+    });
+    const record = (await fleet.queue.getJob('life')) as JobRecord;
+    await broken.note(record, record);
+    expect(lines.join()).toContain('the ledger could not be written');
+    const { open, opened } = gate();
+    const noted: string[] = [];
+    const job = defineJob({ type: 'noted', payload: z.object({}) });
+    const worker = new JobWorkerService(fleet.queue, { sweep: false });
+    const beforeStored = async ({ id }: JobRecord) => {
+      noted.push(id);
+      await opened;
+    };
+    worker.use({
+      name: 'noted',
+      install: () => ({ handlers: [{ ...handled(job, () => {}, { concurrency: 1 }), beforeStored }] }),
+    });
+    await worker.start();
+    for (const id of ['noted-1', 'noted-2']) await fleet.queue.add(job, {}, { id });
+    await expect.poll(() => noted).toEqual(['noted-1']);
+    // A job of another type has run meanwhile, so that there was time for the second one.
+    await rent('meanwhile');
+    expect(noted).toEqual(['noted-1']);
+    open();
+    await fleet.waitForJob('noted-2', 'completed');
+    await worker.shutdown();
   });
 
   it('ends where somebody else deletes it, and is told from one that we delete', async () => {
@@ -181,12 +266,10 @@ it('an entry that has ended leaves after its time', async () => {
   const store = new LedgerStore(broker, 1_000);
   const key = { provider: 'novita', id: 'brief' };
   const now = new Date().toISOString();
-  const entry: LedgerEntry = {
-    ...{ v: 1, ...key, account: 'main', novitaInstanceId: 'brief', tags: [], billedMs: 1_000, rentedAt: now },
-    changes: [{ at: now, state: 'running', pricePerHour: 1 }],
-  };
-  await store.change(key, () => entry);
-  await store.change(key, (before) => before && { ...before, endedAt: now, end: 'deleted' });
+  const rental = { ...key, account: 'main', novitaInstanceId: 'brief', tags: [], billedMs: 1_000 };
+  await store.change(key, () => openedEntry({ ...rental, rentedAt: now, pricePerHour: 1 }));
+  const end = { what: 'ended', at: now, provenAt: now, end: 'deleted' } as const;
+  await store.change(key, (before) => before && noted(before, end));
   expect((await store.find('brief'))?.endedAt).toBe(now);
   await expect.poll(() => store.find('brief')).toBeUndefined();
 });

@@ -3,16 +3,18 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vit
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import type { GpuProvider } from '../../src/gpu/index.js';
 import { instanceNameFor } from '../../src/gpu/instance-name.js';
-import { createInstance, type JobRecord } from '../../src/index.js';
+import { createInstance, type JobRecord, type LedgerEntry } from '../../src/index.js';
 import { aroundProvider } from '../../src/instances/around-provider.js';
 import type { Difference } from '../../src/instances/reconcile.js';
 import { isTerminal } from '../../src/jobs/vocabulary.js';
+import type { LedgerNote } from '../../src/money/ledger-entry.js';
 import { LedgerStore } from '../../src/money/ledger-store.js';
+import { noted } from '../../src/money/noted-entry.js';
 import { cli, instancePayload } from '../support/cli.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { expectProblem, startHttp, TOKENS } from '../support/http.js';
 import { startNats } from '../support/nats.js';
-import { QUERY } from '../support/simulated-novita.js';
+import { rentOutside } from '../support/simulated-novita.js';
 import { codeOf, printed } from '../support/snippets.js';
 
 let nats: EmbeddedServer;
@@ -37,15 +39,6 @@ async function rent(id: string, tags?: string[]): Promise<string> {
   return (result as { novitaInstanceId: string }).novitaInstanceId;
 }
 
-/** An instance that nothing of this queue has rented. */
-async function rentOutside(name: string): Promise<string> {
-  const [offer] = await fleet.provider.listOffers(QUERY);
-  if (!offer) throw new Error('no offer');
-  const template = await fleet.provider.getTemplate('template-123');
-  const spec = { name, offer, template, gpuNum: 1, rootfsSize: 60 };
-  return (await fleet.provider.create(spec)).providerInstanceId;
-}
-
 const env = () => ({
   ...{ NATS_URL: nats.url, JETFLEET_NAMESPACE: fleet.namespace, JETFLEET_PROVIDER: 'simulator' },
   ...{ NOVITA_API_BASE_URL: fleet.simulator.url, NOVITA_API_KEY: fleet.simulator.apiKey },
@@ -60,13 +53,21 @@ async function orphaned(id: string): Promise<string> {
     ...{ v: 1, id, type: 'create_instance', priority: 'normal', status: 'processing', state: 'running' },
     ...{ payload: { ...instancePayload(id), gpuNum: 1 }, attempt: 1, maxAttempts: 3, createdAt },
     ...{ updatedAt: createdAt, machine: { id: 'job', version: 1 } },
-    checkpoint: { instanceName, provider: 'novita', pricePerHour: 18_000, sentAt: createdAt },
+    checkpoint: {
+      ...{ instanceName, sentAt: createdAt },
+      sent: [
+        {
+          ...{ provider: 'novita', region: 'CN-HK-01', productId: 'prod-4090', billingMode: 'spot' },
+          ...{ pricePerHour: 18_000, sentAt: createdAt },
+        },
+      ],
+    },
   } as JobRecord;
   const seq = await broker.appendEvent(running, 0);
   const error = { code: 'X', message: 'failed', retryable: false };
   const failed = { ...running, status: 'failed', state: 'exhausted', finishedAt: createdAt, error } as const;
   await broker.appendEvent(failed as JobRecord, seq);
-  return rentOutside(instanceName);
+  return rentOutside(fleet.provider, instanceName);
 }
 
 describe('the cost of a job', () => {
@@ -116,7 +117,7 @@ describe('orphans', () => {
   it('are reported with what they cost, and deleted only when asked for, by proven jobs', async () => {
     const own = await rent('used');
     const orphan = await orphaned('left');
-    const unknown = await rentOutside('jetfleet-of-another-queue-0123456789ab');
+    const unknown = await rentOutside(fleet.provider, 'jetfleet-of-another-queue-0123456789ab');
     const report = await fleet.queue.instances.orphans({ provider: fleet.provider, graceMs: 0 });
     const found = report.orphans.map(({ novitaInstanceId, deletable }) => [novitaInstanceId, deletable]);
     expect(found.sort()).toEqual(
@@ -154,7 +155,7 @@ describe('orphans', () => {
       fleet.queue.instances.orphans({ provider: fleet.provider, graceMs }).then(({ orphans }) => orphans);
     expect(await look(0)).toEqual([]);
     expect((await fleet.queue.instances.ledger.get(id))?.jobId).toBe('expired');
-    await rentOutside('jetfleet-young-0123456789ab');
+    await rentOutside(fleet.provider, 'jetfleet-young-0123456789ab');
     expect(await look(600_000)).toEqual([]);
     expect(await look(0)).toHaveLength(1);
   });
@@ -229,21 +230,18 @@ describe('reconcile', () => {
     const [changed, back] = [await rent('changed'), await rent('back')];
     const broker = await fleet.queue.broker();
     const store = new LedgerStore(broker);
-    const at = new Date(Date.now() - 1_000).toISOString();
-    await store.change(
-      { provider: 'novita', id: changed },
-      (entry) =>
-        entry && {
-          ...entry,
-          region: 'EU-DE-01',
-          changes: [...entry.changes, { at, state: 'stopped', pricePerHour: 1 }],
-        },
-    );
-    await store.change(
-      { provider: 'novita', id: back },
-      (entry) => entry && { ...entry, endedAt: at, end: 'gone' },
-    );
-    const unknown = await rentOutside('jetfleet-of-another-queue-0123456789ab');
+    const at = new Date(broker.clock.now()).toISOString();
+    const note = (id: string, notes: LedgerNote[], more: Partial<LedgerEntry> = {}) =>
+      store.change(
+        { provider: 'novita', id },
+        (entry) =>
+          entry && notes.reduce((before, each) => noted(before, each) ?? before, { ...entry, ...more }),
+      );
+    const stopped: LedgerNote = { what: 'state', at, state: 'stopped' };
+    const repriced: LedgerNote = { what: 'price', at, pricePerHour: 1 };
+    await note(changed, [stopped, repriced], { region: 'EU-DE-01' });
+    await note(back, [{ what: 'ended', at, provenAt: at, end: 'gone' }]);
+    const unknown = await rentOutside(fleet.provider, 'jetfleet-of-another-queue-0123456789ab');
     const priced: GpuProvider = {
       ...aroundProvider(fleet.provider, (_, call) => call()),
       async *list(...args: Parameters<typeof fleet.provider.list>) {

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { Metrics } from '../../src/http/metrics.js';
 import { LedgerStore } from '../../src/money/ledger-store.js';
+import { openedEntry } from '../../src/money/noted-entry.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { WebhookEndpoints } from '../../src/webhooks/endpoints/webhook-endpoints.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
@@ -47,10 +48,9 @@ beforeAll(async () => {
   http = await startHttp(fleet.queue);
   const at = new Date().toISOString();
   const key = { provider: 'novita', id: 'abc' };
-  await new LedgerStore(await fleet.queue.broker()).change(key, () => ({
-    ...{ v: 1, ...key, account: 'main', novitaInstanceId: 'abc', tags: [], billedMs: 1_000, rentedAt: at },
-    changes: [{ at, state: 'running', pricePerHour: 1 }],
-  }));
+  const rental = { ...key, account: 'main', novitaInstanceId: 'abc', tags: [], billedMs: 1_000 };
+  const entry = openedEntry({ ...rental, rentedAt: at, pricePerHour: 1 });
+  await new LedgerStore(await fleet.queue.broker()).change(key, () => entry);
   await http.call('/metrics');
   let text = '';
   await vi.waitFor(

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders } from 'no
 import { expect, onTestFinished } from 'vitest';
 import {
   createNovitaProvider,
+  type GpuProvider,
   type NovitaProvider,
   type OfferQuery,
   ProviderError,
@@ -17,6 +18,15 @@ export const QUERY: OfferQuery = {
   gpuNum: 1,
   billingMode: 'spot',
 };
+
+/** An instance that nothing of any queue has rented. */
+export async function rentOutside(provider: GpuProvider, name: string): Promise<string> {
+  const [offer] = await provider.listOffers(QUERY);
+  if (!offer) throw new Error('no offer');
+  const template = await provider.getTemplate('template-123');
+  return (await provider.create({ name, offer, template, gpuNum: 1, rootfsSize: 60 })).providerInstanceId;
+}
+
 export const CREATE = 'POST /gpu/instance/create';
 /** Timings with which a simulated instance runs after 60 ms. */
 export const QUICK = {

@@ -142,6 +142,18 @@ test('what is as agreed passes unchanged', async () => {
   });
 });
 
+test('an offer that cannot be read is left out of a list, and refuses no other', async () => {
+  const offer = { productId: 'p', region: 'r', pricePerHour: 5 };
+  const odd = [
+    null,
+    { ...offer, pricePerHour: 0.5 },
+    { productId: 'p', region: 'r' },
+    { ...offer, pricePerHour: -1 },
+  ];
+  const provider = checkedProvider(providerThat(() => [...odd, offer]));
+  expect(await provider.listOffers({} as never)).toEqual([offer]);
+});
+
 test.each([undefined, null, 'x', {}, { ...INSTANCE, id: 7 }])('%j in a list is left out', async (element) => {
   expect(await collect(checkedProvider(providerThat(() => element)).list())).toEqual([]);
 });

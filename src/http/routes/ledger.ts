@@ -6,7 +6,7 @@ import { DIFFERENCES } from '../../instances/reconcile.js';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { LEDGER_STATUSES } from '../../money/ledger.js';
-import { LEDGER_ENDS } from '../../money/ledger-entry.js';
+import { BILLED_STATES, LEDGER_ENDS } from '../../money/ledger-entry.js';
 import { idParams, tagSchema, timeSchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
@@ -31,22 +31,24 @@ const instanceSchema = z
     billingMode: z.string().optional(),
     billedMs: z.number().openapi({ description: 'What is billed is rounded up to so many milliseconds' }),
     rentedAt: times,
-    changes: z.array(
-      z.object({ at: times, state: z.enum(['running', 'stopped']), pricePerHour: amount.nullable() }),
-    ),
+    changes: z.array(z.object({ at: times, state: z.enum(BILLED_STATES), pricePerHour: amount.nullable() })),
+    seen: z
+      .object({
+        states: z.array(z.object({ at: times, state: z.enum(BILLED_STATES) })),
+        prices: z.array(z.object({ at: times, pricePerHour: amount })),
+        ends: z.array(z.object({ at: times, provenAt: times, end: z.enum(LEDGER_ENDS) })),
+        interruptedAt: times.optional(),
+      })
+      .openapi({ description: 'What was seen of it; `changes`, `endedAt` and `end` follow from that' }),
     earlier: z
       .object({
         until: times,
-        exact: z.string(),
-        days: z.record(z.string(), amount),
+        days: z.record(z.string(), z.string()),
+        unpricedMs: z.record(z.string(), z.number().int()),
         runFrom: times.optional(),
       })
-      .optional(),
-    seenAt: times
       .optional()
-      .openapi({ description: 'When its state was last seen to be that of the newest change' }),
-    interruptedAt: times.optional(),
-    lapsedAt: times.optional(),
+      .openapi({ description: 'What UTC days have cost whose changes are not kept' }),
     endedAt: times.optional(),
     end: z.enum(LEDGER_ENDS).optional(),
     status: z.enum(['running', 'stopped', 'ended']),

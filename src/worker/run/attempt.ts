@@ -193,7 +193,12 @@ export class Attempt {
   #complete(outcome: JobOutcome): void {
     if (this.#actor || !this.isUnderWay) return;
     const { attempt } = this.#job.record;
-    this.#job.onEnd('completed', () => ({ attempt, checkpoint: this.#job.record.checkpoint, outcome }));
+    const { checkpoint } = outcome;
+    this.#job.onEnd('completed', () => ({
+      attempt,
+      checkpoint: checkpoint === undefined ? this.#job.record.checkpoint : checkpoint,
+      outcome,
+    }));
   }
 
   #outOfTime(): void {

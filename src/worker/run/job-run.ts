@@ -198,7 +198,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
     this.#attempt.end();
     if (state === 'timed_out') this.#attempt.stop('timeout', 'the attempt ran out of time');
     if (state === 'unwritable') this.#attempt.stop('lease_lost', 'its record cannot be written');
-    this.#freeSlot();
+    // What is noted before its outcome takes its time: no more jobs wait for that than there are slots.
+    if (!this.#claimed.handler.beforeStored) this.#freeSlot();
   }
 
   // Thousands of jobs wait at once until their outcomes are stored, so what an async function keeps meanwhile is kept small.
@@ -218,6 +219,8 @@ export class JobRun implements Leased, HeldJob, AttemptedJob {
       const note = (error: unknown) =>
         this.#services.userCode.note('before stored', error, { jobId: outcome.id });
       await handler.beforeStored(outcome, before).catch(note);
+      if (this.#ended) return;
+      this.#freeSlot();
     }
     await this.#write(outcome);
     await this.#followThrough();

@@ -7,6 +7,7 @@ import {
   type Replacement,
   type RunInput,
 } from '../../../machines/index.js';
+import { migrateInstance } from '../../../src/instances/lifecycle-jobs.js';
 import type { MigrateInstancePayload } from '../../../src/instances/schemas.js';
 import { JetfleetError } from '../../../src/jobs/errors.js';
 
@@ -151,6 +152,21 @@ describe('a migration', () => {
     const { outcome, done } = await migrate({ by: 'provider' }, { read: () => seen });
     expect(outcome).toMatchObject({ kind: 'failed', error: { code } });
     expect(done).toEqual([]);
+  });
+
+  it.each([
+    ['the same one', { novitaInstanceId: 'old' }, 7],
+    ['another one', { novitaInstanceId: 'new', replaced: 'old', createJobId: 'other' }, undefined],
+  ])('of a watch goes on with a watch of %s, which knows no price but its own', (_, result, pricePerHour) => {
+    const payload = {
+      instanceId: 'i',
+      novitaInstanceId: 'old',
+      watch: { pricePerHour: 7, reported: ['stopped'] },
+    };
+    const [next] = migrateInstance.after?.({ status: 'completed', payload, result } as never) ?? [];
+    expect(next?.payload).toMatchObject({ novitaInstanceId: result.novitaInstanceId, reported: [] });
+    const { pricePerHour: known } = Object(next?.payload) as { pricePerHour?: number };
+    expect(known).toBe(pricePerHour);
   });
 
   it('changes nothing of one that runs and is well', async () => {

@@ -39,6 +39,7 @@ describe('while there is time', () => {
       expect(outcome).toEqual({
         kind: 'completed',
         result: { novitaInstanceId: 'n-1', status: 'running', elapsedTime: ms },
+        checkpoint: { lastStatus: 'running', proven: { is: 'running', since: iso(ms) } },
       });
       expect(calls).toEqual([ms > MAX_WAIT ? 'last look' : 'check']);
     }
