@@ -6,17 +6,20 @@ import { AddressGuardOptions } from './shared/webhook-client.js';
 import { WebhookClientOptions } from './webhooks.js';
 import { WorkerExtension, LedgerEntry, WorkerHooks } from './shared/job-worker-service.js';
 export { ANY, AutoStopOptions, BuiltInPayloads, CheckOptions, ChildJob, ChildrenOptions, ClaimedFrom, DeleteOptions, ExtendLeaseOptions, Handled, HandlerOptions, InspectOptions, Installed, InstanceAddress, Instances, JobContext, JobHandler, JobProgress, JobQueueService, JobType, JobWorkerOptions, JobWorkerService, KeepSteps, Ledger, LedgerChange, LedgerDays, LedgerEnd, LedgerFilter, LedgerPage, LedgerSeen, LedgerSums, MigrateOptions, OrderOptions, SettledAttempt, ShownProvider, ShutdownResult, SignalOptions, SpentQuery, Subjects, SweepOptions, TypedHandler, WEBHOOK_RETRY, WatchOptions, WorkerHost, autoStop, checkInstance, createInstance, deleteInstance, extendLease, handled, keepLease, migrateInstance, monitorInstance, restartInstance, sendWebhook, startInstance, statusOf, stopInstance, watchInstance } from './shared/job-worker-service.js';
-export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout, createInstancePayload, deleteInstancePayload, monitorInstancePayload } from './shared/schemas.js';
+import { autoStopPayload as autoStopPayload$1, checkInstancePayload as checkInstancePayload$1, extendLeasePayload as extendLeasePayload$1, migrateInstancePayload as migrateInstancePayload$1, orderInstancePayload as orderInstancePayload$1, watchInstancePayload as watchInstancePayload$1 } from './shared/worker-lifecycle.js';
+import { BreakerPolicy } from './machines.js';
+export { AutoStopPayload, CheckInstancePayload, Completed, CompletedWith, ExtendLeasePayload, JobOutcome, MigrateInstancePayload, OrderInstancePayload, Snoozed, WatchEvent, WatchInstancePayload, WatchPolicy, complete, snooze } from './shared/worker-lifecycle.js';
+import { createInstancePayload as createInstancePayload$1, deleteInstancePayload as deleteInstancePayload$1, monitorInstancePayload as monitorInstancePayload$1 } from './shared/payload-schemas.js';
+export { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload, OnTimeout } from './shared/payload-schemas.js';
 export { AbortReason, BrokerError, ConflictError, ERROR_CODES, ErrorCode, JetfleetError, JobAborted, JobErrorInfo, JobFailedError, NonRetryableError, Problem, RetryableError, TimeoutError, UniqueKeyTakenError, ValidationError } from './shared/errors.js';
 export { DebounceOptions, FollowUp, JobChange, JobOptions, JobRecord, KeyOf, NewJob, NextJob, OnConflict, PastFailure, UniqueKey, UniqueOptions, WaitsFor } from './shared/job-options.js';
-import { BreakerPolicy } from './machines.js';
-export { AutoStopPayload, CheckInstancePayload, Completed, CompletedWith, ExtendLeasePayload, JobOutcome, MigrateInstancePayload, OrderInstancePayload, Snoozed, WatchEvent, WatchInstancePayload, WatchPolicy, autoStopPayload, checkInstancePayload, complete, extendLeasePayload, migrateInstancePayload, orderInstancePayload, snooze, watchInstancePayload } from './shared/worker-lifecycle.js';
 export { LimitSettings, RateLimit, ShownLimit, ShownPermit } from './shared/shown-limit.js';
 export { JobPriority, JobState, JobStatus, OnFailure } from './shared/vocabulary.js';
 import { Logger } from './shared/logger.js';
 export { createLogger } from './shared/logger.js';
 export { TraceContext, TracedAdd, TracedCall, TracedJobs, Tracing } from './shared/tracing.js';
-export { SendWebhookPayload, sendWebhookPayload } from './shared/schemas2.js';
+import { sendWebhookPayload as sendWebhookPayload$1 } from './shared/payload-schemas2.js';
+export { SendWebhookPayload } from './shared/payload-schemas2.js';
 export { Header } from './shared/commit-options.js';
 import '@standard-schema/spec';
 import 'node:http';
@@ -26,6 +29,28 @@ import './shared/orphans.js';
 import 'zod';
 import 'xstate';
 import '@nats-io/jetstream';
+
+/** `create_instance`: rents exactly one instance. Sizes are GB, times milliseconds. */
+declare const createInstancePayload: typeof createInstancePayload$1;
+/** `monitor_instance`: watches an instance until it runs, or until `maxWaitTime` has passed since `startTime`. */
+declare const monitorInstancePayload: typeof monitorInstancePayload$1;
+/** `delete_instance`: deletes one instance by the provider's id, or every instance of a name that was recorded before a create. */
+declare const deleteInstancePayload: typeof deleteInstancePayload$1;
+/** `start_instance`, `stop_instance` and `restart_instance`. */
+declare const orderInstancePayload: typeof orderInstancePayload$1;
+/** `watch_instance`: watches an instance that runs, and reports what happens to it. */
+declare const watchInstancePayload: typeof watchInstancePayload$1;
+/** `migrate_instance`: moves an instance, such as a reclaimed spot instance, to another machine. */
+declare const migrateInstancePayload: typeof migrateInstancePayload$1;
+/** `check_instance`: whether an instance runs and its ports answer. */
+declare const checkInstancePayload: typeof checkInstancePayload$1;
+/** `auto_stop`: stops or deletes an instance that nobody has used for a while, or whose lease is over. */
+declare const autoStopPayload: typeof autoStopPayload$1;
+/** `extend_lease`: moves the end of the lease that an `auto_stop` job keeps. */
+declare const extendLeasePayload: typeof extendLeasePayload$1;
+
+/** `send_webhook`: delivers `payload` to `url`, or to a registered endpoint, signed, until it is accepted. */
+declare const sendWebhookPayload: typeof sendWebhookPayload$1;
 
 /** What a doctor looks for. `docs/doctor.md` explains each one; a test holds the two together. */
 /** `danger` can lose, repeat or cost; `warning` is stuck or left over; `info` is worth knowing. */
@@ -418,5 +443,5 @@ declare function encryption(options: EncryptionOptions): Codec;
  */
 declare function logAttempts(logger: Logger): WorkerHooks;
 
-export { Codec, FINDINGS, LedgerEntry, Logger, ProgressOptions, WorkerExtension, WorkerHooks, callbackToken, compression, costByDay, costOf, costOfTime, encryption, examine, formatAmount, gpuInstances, logAttempts, parseAmount, ratePerHour, webhooks };
+export { Codec, FINDINGS, LedgerEntry, Logger, ProgressOptions, WorkerExtension, WorkerHooks, autoStopPayload, callbackToken, checkInstancePayload, compression, costByDay, costOf, costOfTime, createInstancePayload, deleteInstancePayload, encryption, examine, extendLeasePayload, formatAmount, gpuInstances, logAttempts, migrateInstancePayload, monitorInstancePayload, orderInstancePayload, parseAmount, ratePerHour, sendWebhookPayload, watchInstancePayload, webhooks };
 export type { CompressionOptions, DoctorOptions, EncryptionOptions, Examination, Finding, FindingCode, GpuInstancesOptions, InstanceRead, Mended, Severity, WebhooksOptions };

@@ -1,8 +1,8 @@
 import { CreateInstancePayload, DeleteInstancePayload, MonitorInstancePayload } from './jetfleet.js';
-export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/schemas.js';
-import { Delivery } from './shared/schemas2.js';
+export { CreateInstanceResult, DeleteInstanceResult, MonitorInstanceResult } from './shared/payload-schemas.js';
+import { Delivery } from './shared/payload-schemas2.js';
 import { SendWebhookPayload } from './jetfleet.js';
-import { RunInput, Thrown, Failed, PortAnswer, BreakerPolicy, BreakerSnapshot, BreakerEvent, BreakerStep, BreakerContext, DisabledBy, ExtendLeaseResult, KeepLeasePayload } from './shared/worker-lifecycle.js';
+import { RunInput, Thrown, Failed, PortAnswer, BreakerSnapshot, BreakerEvent, BreakerPolicy, BreakerStep, BreakerContext, DisabledBy, ExtendLeaseResult, KeepLeasePayload } from './shared/worker-lifecycle.js';
 import { AutoStopPayload, JobOutcome, OrderInstancePayload, Completed, Snoozed, CheckInstancePayload, ExtendLeasePayload, MigrateInstancePayload, WatchEvent, WatchInstancePayload } from './jetfleet.js';
 export { BreakerFacts, BreakerState, HEALTHY, WorkerLifecycleContext, WorkerLifecycleEvent, WorkerLifecycleState, workerLifecycleMachine } from './shared/worker-lifecycle.js';
 import * as xstate from 'xstate';
@@ -1503,7 +1503,6 @@ declare const deleteInstanceMachine: xstate.StateMachine<DeleteInstanceContext, 
     };
 }, xstate.MetaObject>;
 
-declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
 /** One chart for each endpoint of webhooks. */
 declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
     type: 'SUCCEEDED';
@@ -1602,6 +1601,8 @@ declare const endpointBreakerMachine: xstate.StateMachine<BreakerContext, {
     };
 }, xstate.MetaObject>;
 declare const breakerAfter: ({ state, ...facts }: BreakerSnapshot, event: BreakerEvent, policy?: BreakerPolicy) => BreakerStep;
+
+declare const DEFAULT_BREAKER_POLICY: BreakerPolicy;
 
 interface ExtendLeaseContext {
     input: RunInput<ExtendLeasePayload>;

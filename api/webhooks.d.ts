@@ -3,7 +3,7 @@ import { JetfleetError } from './jetfleet.js';
 import 'node:http';
 import 'node:https';
 import 'node:dns';
-import './shared/schemas2.js';
+import './shared/payload-schemas2.js';
 import 'zod';
 
 /** What signs webhooks and what verifies them, as Standard Webhooks 1.0.0 writes them: `whsec_`, `whsk_` and `whpk_` with base64. */

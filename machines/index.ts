@@ -33,7 +33,8 @@ export type { CreateInstanceContext, FoundInstance, Offer, RefusedOffer } from '
 export type { DeleteActorInput, DeleteInstanceSettings } from './delete-instance.js';
 export { deleteInstanceChart, deleteInstanceMachine } from './delete-instance.js';
 export type { DeleteCheckpoint, DeleteInstanceContext } from './delete-instance-context.js';
-export { breakerAfter, DEFAULT_BREAKER_POLICY, endpointBreakerMachine } from './endpoint-breaker.js';
+export { breakerAfter, endpointBreakerMachine } from './endpoint-breaker.js';
+export { DEFAULT_BREAKER_POLICY } from './endpoint-policy.js';
 export type { ExtendLeaseContext } from './extend-lease.js';
 export { extendLeaseMachine } from './extend-lease.js';
 export type { JobMachine, JobSnapshot } from './job.js';

@@ -1,15 +1,19 @@
 /**
  * Puts the library and the command line into few files, dist/lib: Node reads these instead of some six hundred, and both share what they
- * have in common. What comes along of other packages than `dependencies` is listed in dist/lib/LICENSES.txt with its licence.
+ * have in common. What the main entry leads to is in layers (scripts/layers.mjs), the rest in ES modules. What comes along of other packages than
+ * `dependencies` is listed in dist/lib/LICENSES.txt with its licence.
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import { folderOf, noteBundled } from './bundled-packages.mjs';
+import { Layers } from './layers.mjs';
 import { onlyEnglish } from './only-english.mjs';
 
 const OUT = 'dist/lib';
+const MAIN = 'dist/src/index.js';
+const CLI = 'dist/src/cli/main.js';
 const { dependencies, peerDependencies, exports } = JSON.parse(await readFile('package.json', 'utf8'));
 
 /** `./dist/lib/gpu/novita.js` is made of what the compiler made for its types. */
@@ -50,20 +54,13 @@ const shorterPackages = {
   },
 };
 
-await rm(OUT, { recursive: true, force: true });
-const { metafile } = await build({
-  entryPoints: { ...Object.fromEntries(entries), jetfleet: './dist/src/cli/main.js' },
-  outdir: OUT,
-  chunkNames: 'chunk-[hash]',
-  // What is loaded by itself, such as the web server, stays a file of its own.
-  splitting: true,
+const options = {
   bundle: true,
   // These a user has, or installs if they are wanted: objects of theirs go from hand to hand. Schemas of zod do so too, but they work with any copy
   // of it, and the ninety files of zod would be a third of the time of an import.
   external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'zod'),
   plugins: [onlyEnglish, withoutUnused, shorterPackages],
   platform: 'node',
-  format: 'esm',
   target: 'node20',
   sourcemap: false,
   // Comments and indents are a third of it; names stay, and lines are short, for whoever reads a stack.
@@ -73,11 +70,34 @@ const { metafile } = await build({
   legalComments: 'none',
   logLevel: 'warning',
   metafile: true,
-  // CommonJS dependencies ask for Node's modules by `require`.
-  banner: {
-    js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
-  },
-});
+};
+
+await rm(OUT, { recursive: true, force: true });
+const layers = await Layers.from(MAIN, [...entries.map(([, module]) => module), CLI]);
+const made = await layers.write(OUT, options);
+const isInLayer = ([, module]) => layers.has(module);
+for (const [name, module] of entries.filter(isInLayer)) await layers.writeEntry(OUT, name, module);
+made.push(
+  await build({
+    ...options,
+    plugins: [layers.links(), ...options.plugins],
+    entryPoints: {
+      ...Object.fromEntries(entries.filter((entry) => !isInLayer(entry))),
+      jetfleet: CLI,
+      // Beside the layers, so that it finds them.
+      layers: 'jetfleet:layers',
+    },
+    outdir: OUT,
+    chunkNames: 'chunk-[hash]',
+    // What is loaded by itself, such as the web server, stays a file of its own.
+    splitting: true,
+    format: 'esm',
+    // CommonJS dependencies ask for Node's modules by `require`.
+    banner: {
+      js: "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);",
+    },
+  }),
+);
 
 // ELK is a program of its own, which a thread runs (src/inspect/chart-elk.ts): a fifth of its 1.6 MB, and of the 8 MB of its package.
 await writeFile(
@@ -85,7 +105,8 @@ await writeFile(
   brotliCompressSync(await readFile('node_modules/elkjs/lib/elk.bundled.js')),
 );
 
-const folders = await noteBundled('lib', metafile, ['node_modules/elkjs']);
+const outputs = Object.assign({}, ...made.map(({ metafile }) => metafile.outputs));
+const folders = await noteBundled('lib', { outputs }, ['node_modules/elkjs']);
 await writeFile(join(OUT, 'LICENSES.txt'), await notices(folders));
 
 /** The name and version of each package, and the licence in the words that it brings along. Packages with the same words share them. */

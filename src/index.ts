@@ -161,13 +161,14 @@ export type {
   FlowTree,
 } from './queue/flows/flow-add.js';
 export type { Added } from './queue/job-add.js';
-export type { ProgressOptions, RetryOptions } from './queue/job-redrive.js';
+export type { RetryOptions } from './queue/job-redrive.js';
 export type { WaitOptions } from './queue/job-wait.js';
 export type { JobLimits, LimitFilter } from './queue/limits/job-limits.js';
 export type { PermitContext } from './queue/limits/live-limits.js';
 export type { JobFilter, JobPage } from './queue/list/job-filter.js';
 export type { DrainOptions } from './queue/pause/drain-jobs.js';
 export type { PauseOptions, Resumed, ResumeOptions } from './queue/pause/pause-jobs.js';
+export type { ProgressOptions } from './queue/progress-options.js';
 export type { JobQueueOptions } from './queue/queue-connection.js';
 export type { CleanupOptions } from './queue/retention/cleanup-filter.js';
 export type { RunNowOptions, Schedules } from './queue/schedules/schedules.js';

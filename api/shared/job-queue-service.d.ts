@@ -764,25 +764,6 @@ interface DeadLetterCauses {
     others: number;
 }
 
-/** A job as it stands, and what that is called. */
-interface JobVersion {
-    job: JobRecord;
-    /** Sequence of its last record in EVENTS; 0 for a job that no worker has touched. */
-    seq: number;
-}
-/** For changes to the version of a job that the caller has seen, and to no later one. */
-interface VersionOptions {
-    /** The sequence of a {@link JobVersion}. Defaults to any. */
-    ifSeq?: number;
-}
-
-/** How one job is run again. */
-interface RetryOptions extends VersionOptions {
-    /** In the place of its payload. It is checked by the schema of the type, where this process knows its definition. */
-    payload?: unknown;
-    /** How long it waits before it runs, in milliseconds, at most 366 days. Defaults to not at all. */
-    delayMs?: number;
-}
 /** For calls that may go over many jobs. */
 interface ProgressOptions {
     /** Called now and then with the number of jobs that are done. What it throws is logged and goes no further. */
@@ -863,6 +844,26 @@ interface AddedFlow {
     created: boolean;
     /** The ids of its jobs, by key. A job exists once it may start. */
     jobs: Record<string, string>;
+}
+
+/** A job as it stands, and what that is called. */
+interface JobVersion {
+    job: JobRecord;
+    /** Sequence of its last record in EVENTS; 0 for a job that no worker has touched. */
+    seq: number;
+}
+/** For changes to the version of a job that the caller has seen, and to no later one. */
+interface VersionOptions {
+    /** The sequence of a {@link JobVersion}. Defaults to any. */
+    ifSeq?: number;
+}
+
+/** How one job is run again. */
+interface RetryOptions extends VersionOptions {
+    /** In the place of its payload. It is checked by the schema of the type, where this process knows its definition. */
+    payload?: unknown;
+    /** How long it waits before it runs, in milliseconds, at most 366 days. Defaults to not at all. */
+    delayMs?: number;
 }
 
 /** Who did what, as the audit trail tells it. */

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { Agent as Agent$1 } from 'node:https';
 import { LookupAddress } from 'node:dns';
-import { Delivery } from './schemas2.js';
+import { Delivery } from './payload-schemas2.js';
 
 /** Which addresses may be reached that others have named. The default is the public internet over encrypted connections, and nothing else. */
 interface AddressGuardOptions {

@@ -4,16 +4,18 @@ import { z } from 'zod';
 import {
   autoStopPayload,
   checkInstancePayload,
-  createInstancePayload,
-  deleteInstancePayload,
   extendLeasePayload,
   keepLeasePayload,
   migrateInstancePayload,
-  monitorInstancePayload,
   orderInstancePayload,
   watchInstancePayload,
-} from '../../src/instances/schemas.js';
-import { sendWebhookPayload } from '../../src/webhooks/schemas.js';
+} from '../../src/instances/lifecycle-schemas.js';
+import {
+  createInstancePayload,
+  deleteInstancePayload,
+  monitorInstancePayload,
+} from '../../src/instances/payload-schemas.js';
+import { sendWebhookPayload } from '../../src/webhooks/payload-schemas.js';
 import { type BUILT_IN, CHANNELS, TEXT_BODIES } from './channels.js';
 
 type Schema = Record<string, unknown>;

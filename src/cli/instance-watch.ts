@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { assertCallbackSecret, callbackToken } from '../instances/callback-token.js';
 import type { WatchOptions } from '../instances/instances.js';
-import { WATCH_EVENTS, type WatchEvent, type WatchPolicy } from '../instances/schemas.js';
+import { WATCH_EVENTS, type WatchEvent, type WatchPolicy } from '../instances/lifecycle-schemas.js';
 import { defined } from '../jobs/defined.js';
 import { usageError } from './exit-code.js';
 import { type GlobalOptions, openExisting, parseDuration, parseId, withExamples } from './options.js';

@@ -9,9 +9,9 @@ import {
   type EndpointFormat,
   FORMATS,
   isEndpointId,
-  MAX_KEEP_COUNT,
   type NewEndpoint,
 } from '../webhooks/endpoints/endpoint.js';
+import { MAX_KEEP_COUNT } from '../webhooks/endpoints/keep-limits.js';
 import type { ShownEndpoint } from '../webhooks/endpoints/webhook-endpoints.js';
 import { type ConfirmFlags, confirm, counted, withYes } from './confirm.js';
 import { parseRateLimit } from './limits.js';

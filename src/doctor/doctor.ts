@@ -8,7 +8,7 @@ import { checkNumber } from '../jobs/numbers.js';
 import { assertOptions, checkText, type OptionNames } from '../jobs/options.js';
 import { isJobType } from '../jobs/vocabulary.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/job-redrive.js';
+import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/progress-options.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';

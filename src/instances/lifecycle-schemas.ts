@@ -1,7 +1,7 @@
 /** What the jobs of instances that exist take, and what they leave. */
 import { z } from 'zod';
 import { MAX_INSTANCE_ID_LENGTH } from '../gpu/provider.js';
-import { httpUrl } from '../jobs/webhook-url.js';
+import { httpUrl } from '../jobs/http-url.js';
 import { isoTime, maxWaitTime, text } from './payload-fields.js';
 
 /** What every job about an instance that exists takes: the caller's id of it, and the provider's. */

@@ -4,6 +4,7 @@ import { withDeadline } from './deadline.js';
 import { invalidOption, type Problem, ValidationError } from './errors.js';
 import { beginningOf, excerptOf, formatPath } from './excerpt.js';
 import { toJobError } from './job-error.js';
+import { isLazySchema } from './lazy-schema.js';
 import { MAX_PROBLEM_LENGTH, MAX_PROBLEMS } from './limits.js';
 
 /** A schema of zod, valibot, arktype or any other library that follows Standard Schema 1. */
@@ -11,7 +12,7 @@ export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Ou
 
 /** One of zod, which can be asked at once. */
 export function isZod(schema: unknown): schema is z.ZodType {
-  return typeof schema === 'object' && schema !== null && '_zod' in schema;
+  return isLazySchema(schema) || (typeof schema === 'object' && schema !== null && '_zod' in schema);
 }
 
 export type Checked<Output> = StandardSchemaV1.Result<Output>;
@@ -21,6 +22,7 @@ type Issue = StandardSchemaV1.Issue & { code?: string; keys?: string[]; expected
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` unless the value is a schema */
 export function assertSchema(name: string, value: unknown): void {
+  if (isLazySchema(value)) return;
   const { '~standard': standard } = Object(value) as Partial<Schema>;
   if (typeof standard?.validate === 'function') return;
   throw invalidOption(

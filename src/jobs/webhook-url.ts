@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import { excerptOf } from './excerpt.js';
 import { MAX_URL_LENGTH } from './limits.js';
 import { maskText } from './mask-text.js';
@@ -32,12 +31,3 @@ function hasHost({ hostname }: URL): boolean {
   const host = hostname.replace(/\.$/, '');
   return host.length <= MAX_HOST_LENGTH && host.split('.').every((label) => LABEL.test(label));
 }
-
-/** A URL of a payload that webhooks go to; see {@link webhookUrlFault}. */
-export const httpUrl = z
-  .string()
-  .max(MAX_URL_LENGTH)
-  .superRefine((url, context) => {
-    const fault = webhookUrlFault(url);
-    if (fault !== undefined) context.addIssue(fault);
-  });

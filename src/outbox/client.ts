@@ -26,7 +26,7 @@ export interface DatabaseOptions {
    * `postgres://user:password@host:5432/database`. Defaults to DATABASE_URL, else to what PGHOST and its like say. It must lead to
    * PostgreSQL itself, or to a pooler that keeps a session together: transaction pooling has neither LISTEN nor locks of a session.
    */
-  databaseUrl?: string;
+  databaseUrl?: string | undefined;
   /** Opens a connection instead. It needs no package `pg` then. */
   connect?: () => Promise<OutboxConnection>;
 }

@@ -4,7 +4,7 @@ import { checkNumber } from '../jobs/numbers.js';
 import { assertArray } from '../jobs/options.js';
 import type { Retention } from '../jobs/retention.js';
 import { JobChanger } from './job-changer.js';
-import type { ProgressOptions } from './job-redrive.js';
+import type { ProgressOptions } from './progress-options.js';
 import { applyRetention } from './retention/apply-retention.js';
 import { type CleanupOptions, checkCleanup } from './retention/cleanup-filter.js';
 import { type DeletedJobs, deleteJobs } from './retention/delete-jobs.js';

@@ -46,5 +46,15 @@ export function createLogger(level: string = process.env.LOG_LEVEL ?? 'info'): L
   return pino({ name: 'jetfleet', level, ...logMasks }, pino.destination({ fd: 2, sync: true }));
 }
 
+const silent = () => {};
 /** A logger that says nothing: the default of embedded queues and workers. */
-export const silentLogger: Logger = pino({ level: 'silent' });
+export const silentLogger: Logger = {
+  level: 'silent',
+  debug: silent,
+  info: silent,
+  warn: silent,
+  error: silent,
+  child() {
+    return this;
+  },
+};

@@ -10,10 +10,10 @@ import { textField } from '../jobs/text-field.js';
 import { isTerminal, type JobState, type JobStatus } from '../jobs/vocabulary.js';
 import type { RecordedTransition } from '../queue/job-history.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
-import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/job-redrive.js';
+import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/progress-options.js';
 import { PARKED_REASONS, type ParkedReason } from '../wire/parked-reason.js';
 import { endpointTag, sendWebhook } from './jobs.js';
-import { deliveryResult, refusalIn } from './schemas.js';
+import { deliveryResult, refusalIn } from './payload-schemas.js';
 import type { AttemptDetails } from './webhook-client.js';
 
 /** What an endpoint answered. */

@@ -1,9 +1,9 @@
 /** The job type of webhooks. */
 import { createHash } from 'node:crypto';
-import { DEFAULT_BREAKER_POLICY } from '../../machines/index.js';
+import { DEFAULT_BREAKER_POLICY } from '../../machines/endpoint-policy.js';
 import { defineJob } from '../jobs/define-job.js';
 import type { RetryPolicy } from '../jobs/retry-policy.js';
-import { DEFAULT_ENDPOINT_CONCURRENCY, limitOf } from './endpoints/endpoint.js';
+import { DEFAULT_ENDPOINT_CONCURRENCY, limitOf } from './endpoints/limit-name.js';
 import { deliveryResult, sendWebhookPayload } from './schemas.js';
 
 /** The retry schedule of webhooks: 5 s, 30 s, 2 min, 10 min, 30 min, 2 h, 6 h, 12 h, 24 h, each ±20 %. */

@@ -222,10 +222,12 @@ export interface HandlerOverrides {
 
 /** @throws ValidationError `JETFLEET_OPTION_INVALID` */
 export function definedHandler(
-  { job, options, beforeStored, isSeldom = false }: Handled,
+  // Taken apart below: the types of the package do not show all of it.
+  given: Handled,
   known: KnownJobs,
   overrides: HandlerOverrides,
 ): RegisteredHandler {
+  const { job, options, beforeStored, isSeldom = false } = given;
   assertDefinition(job);
   return {
     ...handlerOf(job.type, options, known, overrides),

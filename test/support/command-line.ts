@@ -32,6 +32,25 @@ export function callFaults(words: readonly string[]): string[] {
   return faults;
 }
 
+/** What a call that a page shows names and the command line does not have: a command, or an option. Arguments are not checked. */
+export function shownCallFaults(call: string): string[] {
+  const program = buildProgram();
+  const words = call.replaceAll(/'[^']*'|"[^"]*"/g, '…').split(/\s+/);
+  let command: Command = program;
+  let next = find(command, words[0]);
+  for (; next; next = find(command, words[0])) {
+    command = next;
+    words.shift();
+  }
+  const [name = ''] = words;
+  if (command.commands.length > 0 && /^[a-z]/.test(name)) return [`no command ${name} in: jetfleet ${call}`];
+  const known = [...command.options, ...program.options].map(({ long }) => long);
+  const shown = words.flatMap((word) => /^--[a-z][a-z-]*/.exec(word)?.[0] ?? []);
+  return shown
+    .filter((flag) => flag !== '--help' && !known.includes(flag))
+    .map((flag) => `no option ${flag} in: jetfleet ${call}`);
+}
+
 function find(command: Command, name: string | undefined): Command | undefined {
   return command.commands.find((each) => each.name() === name);
 }

@@ -8,7 +8,7 @@ import {
   migrateInstancePayload,
   orderInstancePayload,
   watchSettings,
-} from '../../instances/schemas.js';
+} from '../../instances/lifecycle-schemas.js';
 import type { AddOptions } from '../../jobs/define-job.js';
 import { defined } from '../../jobs/defined.js';
 import { JetfleetError } from '../../jobs/errors.js';

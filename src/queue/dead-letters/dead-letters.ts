@@ -1,7 +1,8 @@
 import type { Broker } from '../../broker/broker.js';
 import type { DeadLetterCauses } from '../../jobs/dead-letter-causes.js';
 import { assertOptions, type OptionNames } from '../../jobs/options.js';
-import { PROGRESS_OPTIONS, type ProgressOptions, redriveJobs } from '../job-redrive.js';
+import { redriveJobs } from '../job-redrive.js';
+import { PROGRESS_OPTIONS, type ProgressOptions } from '../progress-options.js';
 import type { OwnersToKeep } from '../queue-extension.js';
 import { countCauses, findCauses } from './causes.js';
 import { checkDeadLetterFilter, type DeadLetterFilter } from './dead-letter-filter.js';

@@ -5,7 +5,7 @@ import { checkInteger } from '../../jobs/numbers.js';
 import { assertOptions, checkBoolean, type OptionNames } from '../../jobs/options.js';
 import { assertJobType } from '../../jobs/validation.js';
 import { JobStatus } from '../../jobs/vocabulary.js';
-import { PROGRESS_OPTIONS, type ProgressOptions } from '../job-redrive.js';
+import { PROGRESS_OPTIONS, type ProgressOptions } from '../progress-options.js';
 
 /** The ends of jobs. */
 export type EndStatus = (typeof JobStatus)['COMPLETED' | 'FAILED'];

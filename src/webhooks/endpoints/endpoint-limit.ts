@@ -1,6 +1,6 @@
 /** The limit of an endpoint is a part of the endpoint, whatever people change limits with. */
 import { JetfleetError, ValidationError } from '../../jobs/errors.js';
-import { limitOf } from './endpoint.js';
+import { limitOf } from './limit-name.js';
 import type { WebhookEndpoints } from './webhook-endpoints.js';
 
 const PREFIX = limitOf('');

@@ -1,7 +1,8 @@
 /** The limit of an endpoint as its breaker wants it: what may not go out waits in the line of the limit, where it costs nothing. */
 import type { BreakerSnapshot } from '../../../machines/index.js';
 import type { Limiter } from '../../queue/limits/limiter.js';
-import { CLOCK_SLACK_MS, limitOf } from './endpoint.js';
+import { CLOCK_SLACK_MS } from './endpoint.js';
+import { limitOf } from './limit-name.js';
 
 export class EndpointLine {
   readonly #limiter: Limiter;

@@ -1,11 +1,12 @@
 /** An endpoint: where webhooks of some events go, and how. */
 import * as z from 'zod';
 import { ValidationError } from '../../jobs/errors.js';
+import { httpUrl } from '../../jobs/http-url.js';
 import { checkedSettings, MAX_CONCURRENCY, type RateLimit } from '../../jobs/limit.js';
 import { maskFault } from '../../jobs/mask.js';
-import { httpUrl } from '../../jobs/webhook-url.js';
 import { parseSigningKey } from '../keys.js';
-import { webhookHeaders } from '../schemas.js';
+import { webhookHeaders } from '../payload-schemas.js';
+import { MAX_KEEP_AGE_MS, MAX_KEEP_COUNT } from './keep-limits.js';
 
 export const ENDPOINT_ID = '1 to 40 of A-Z a-z 0-9 _ -';
 const ID = /^[A-Za-z0-9_-]{1,40}$/;
@@ -14,11 +15,8 @@ const EVENT = /^(\*|[a-zA-Z0-9_]{1,40}(\.[a-zA-Z0-9_]{1,40}){0,3}(\.\*)?)$/;
 export const FORMATS = ['standard', 'cloudevents', 'cloudevents-binary'] as const;
 /** The shape of a webhook: that of Standard Webhooks, or CloudEvents 1.0 as structured or binary HTTP messages. */
 export type EndpointFormat = (typeof FORMATS)[number];
-export const DEFAULT_ENDPOINT_CONCURRENCY = 5;
 export const DEFAULT_KEEP = { maxAgeMs: 7 * 86_400_000, maxCount: 10_000 } as const;
 const HOUR_MS = 3_600_000;
-export const MAX_KEEP_AGE_MS = 90 * 24 * HOUR_MS;
-export const MAX_KEEP_COUNT = 100_000;
 
 const rate = z.strictObject({
   max: z.number().int().min(1).max(100_000),
@@ -179,9 +177,4 @@ export const CLOCK_SLACK_MS = 100;
 /** Whether something happened before an endpoint was added: then it is about another one that had its id. */
 export function isBefore(atMs: number, createdAt: string): boolean {
   return atMs < Date.parse(createdAt) - CLOCK_SLACK_MS;
-}
-
-/** The limit of an endpoint, for `queue.limits`. */
-export function limitOf(endpointId: string): string {
-  return `webhooks/${endpointId}`;
 }

@@ -18,10 +18,8 @@ import {
   assertEndpointId,
   checkedChange,
   checkedEndpoint,
-  DEFAULT_ENDPOINT_CONCURRENCY,
   DEFAULT_KEEP,
   type EndpointChange,
-  limitOf,
   type NewEndpoint,
   type StoredEndpoint,
 } from './endpoint.js';
@@ -30,6 +28,7 @@ import { type EndpointKeys, endpointKeys } from './endpoint-keys.js';
 import { EndpointLine } from './endpoint-line.js';
 import { EndpointStore } from './endpoint-store.js';
 import { FanOut, openFanOut } from './fan-out.js';
+import { DEFAULT_ENDPOINT_CONCURRENCY, limitOf } from './limit-name.js';
 import { type ShownEndpoint, shownEndpoint } from './shown-endpoint.js';
 import { Turns } from './turns.js';
 
