@@ -6,10 +6,10 @@ import { thisMachine } from './machine.js';
 import { clientNode, installPeers, peerVersions } from './peers/peers.js';
 import { unitsOfRound } from './plan.js';
 import { ratiosOf } from './ratios.js';
-import { renderStoredPage, writePage } from './report/page-files.js';
+import { renderStoredPage, writePage, writePart } from './report/page-files.js';
 import { resultTable } from './report/table.js';
 import type { BenchResult } from './result.js';
-import { selectUnits } from './selection.js';
+import { assertWholeMeasures, selectUnits } from './selection.js';
 import { SIZES } from './sizes.js';
 
 const NEEDS_PEERS = ['bullmq', 'graphile-worker', 'pg-boss'];
@@ -20,7 +20,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--only NAME]... [--rounds N] [-
   --only NAME  one system, measure or durability; may be repeated
   --rounds N   rounds of each measure, 1 to 999
   --json       print the result as JSON
-  --write      store the figures, also of a part
+  --write      store the figures of a part too, which must be whole measures
   --render     measure nothing; write docs/benchmarks.md from docs/benchmarks.json
 
 A full run, and --write, store the figures in docs/benchmarks.json and docs/benchmarks.md.
@@ -66,7 +66,10 @@ async function measure(signal: AbortSignal): Promise<BenchResult> {
   const mode = values.quick ? 'quick' : 'full';
   const sizes = SIZES[mode];
   const rounds = roundsFrom(values.rounds, sizes.rounds);
-  const units = selectUnits(unitsOfRound(0, sizes), only);
+  const all = unitsOfRound(0, sizes);
+  const units = selectUnits(all, only);
+  if (values.write) assertWholeMeasures(units, all);
+  if (values.write && values.quick && only.length > 0) usage('--quick --write stores no part of a full run');
   if (units.length === 0) usage(`nothing is measured of ${only.join(' and ')}`);
   if (units.some(({ system }) => NEEDS_PEERS.includes(system))) await installPeers(report);
   const node = clientNode(report);
@@ -99,8 +102,9 @@ async function main(): Promise<number> {
     process.on(name, () => interrupted.abort(new Error(`ended by ${name}`)));
   }
   const result = await measure(interrupted.signal);
-  const isWhole = !values.quick && values.only.length === 0;
-  if (isWhole || values.write) await writePage(result);
+  const isWhole = values.only.length === 0;
+  if (isWhole && (!values.quick || values.write)) await writePage(result);
+  else if (values.write) await writePart(result);
   process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : resultTable(result));
   return result.failures.length === 0 ? 0 : 1;
 }

@@ -16,8 +16,8 @@ export interface BenchResult {
   figures: Record<string, Summary>;
   /** How often better Jetfleet's median is than another's; see `ratios.ts`. */
   ratios: Record<string, number>;
-  /** Measures whose figures are of an earlier run, and of which day. */
-  earlier?: { date: string; measures: MeasureName[] };
+  /** Measures that were measured by themselves after that run, each with the day, ISO 8601. */
+  apart?: Partial<Record<MeasureName, string>>;
   /** Units that could not be measured. */
   failures: { unit: string; message: string }[];
 }

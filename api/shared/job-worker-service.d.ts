@@ -40,6 +40,29 @@ declare class UserCode {
 declare const ANY: unique symbol;
 type Any = typeof ANY;
 
+/** What is published between workers and watchers over core NATS, and stored nowhere. */
+declare class NoticeSubjects {
+    #private;
+    /** @param prefix of the namespace: `''` or `'acme.'` */
+    constructor(prefix: string);
+    /** `jetfleet.cancelled`: tells workers of a cancelled job. */
+    cancelled(): string;
+    /** `jetfleet.swept`: tells workers that one of them has swept. */
+    swept(): string;
+    /** `jetfleet.workers`: asks every worker what it does. */
+    workersAsked(): string;
+    /** `jetfleet.settled`: asks every worker which messages of some consumers it has settled, before they are removed. */
+    settledAsked(): string;
+    /** `jetfleet.charts`: asks every worker for the charts that its handlers run. */
+    chartsAsked(): string;
+    /** `jetfleet.drain`: tells one worker, by its name in the body, to take no more jobs, or to take them again. */
+    drainOrdered(): string;
+    /** `jetfleet.watch`: somebody watches a job, or all, and goes on saying so. */
+    watched(): string;
+    /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; each may be {@link ANY}. */
+    inspection(worker: string | Any, jobId: string | Any): string;
+}
+
 /** All streams of a namespace. Timers have one of their own: whoever may publish there can empty it. */
 declare const STREAM_KINDS: readonly ["timers", "jobs", "webhooks", "events"];
 type StreamKind = (typeof STREAM_KINDS)[number];
@@ -87,6 +110,7 @@ declare class Subjects {
     /** `''` or `'acme.'`. */
     readonly prefix: string;
     readonly namespace: string;
+    readonly notices: NoticeSubjects;
     /**
      * @param namespace lower case, 1 to 32 of `[a-z0-9_]`, starting with a letter; empty (default) for none
      * @param jobs says which types have a stream of their own. Defaults to none
@@ -138,22 +162,6 @@ declare class Subjects {
     audit(): string;
     /** `unique.<type>.<scope>.<token>`: who has a unique key; see `keyToken`. */
     uniqueKey(type: string | Any, scope: UniqueScope, keyToken: string | Any): string;
-    /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */
-    cancelled(): string;
-    /** `jetfleet.swept`: tells workers that one of them has swept, without being stored. */
-    swept(): string;
-    /** `jetfleet.workers`: asks every worker what it does. */
-    workersAsked(): string;
-    /** `jetfleet.settled`: asks every worker which messages of some consumers it has settled, before they are removed. */
-    settledAsked(): string;
-    /** `jetfleet.charts`: asks every worker for the charts that its handlers run. */
-    chartsAsked(): string;
-    /** `jetfleet.drain`: tells one worker, by its name in the body, to take no more jobs, or to take them again. */
-    drainOrdered(): string;
-    /** `jetfleet.watch`: somebody watches a job, or all, and goes on saying so. */
-    watched(): string;
-    /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; each may be {@link ANY}. */
-    inspection(worker: string | Any, jobId: string | Any): string;
     consumerName(type: string, priority: JobPriority): string;
     /** The consumer that hands out the jobs of one type and priority. */
     consumerFor(kind: WorkKind, priority: JobPriority, type: string): ConsumerSubjects;
@@ -510,6 +518,11 @@ declare class Pauses {
     }>;
 }
 
+/** What the server's consumers and streams have, which others may have configured. */
+interface EffectiveTimes {
+    ackWaitMs: number;
+    eventsMaxAgeMs: number;
+}
 declare class Topology {
     #private;
     readonly pauses: Pauses;
@@ -543,10 +556,7 @@ declare class Topology {
      * What the server really does, whatever was asked for: the shortest lease among the consumers, and how long records
      * are kept (infinite without a limit). Milliseconds.
      */
-    effective(): Promise<{
-        ackWaitMs: number;
-        eventsMaxAgeMs: number;
-    }>;
+    effective(): Promise<EffectiveTimes>;
     /** How long records are kept, in milliseconds; infinite without a limit. */
     eventsMaxAgeMs(): Promise<number>;
     streamInfo(kind: StreamKind | ExtraKind, subjectsFilter?: string): Promise<StreamInfo>;

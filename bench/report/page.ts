@@ -13,10 +13,10 @@ export function pageFiles(result: BenchResult): Map<string, string> {
     if (rows.length === 0) return '';
     const image = `images/bench-${section.measure}.svg`;
     files.set(image, barChart(chartOf(section, rows)));
-    const { date, measures = [] } = result.earlier ?? {};
+    const apartOn = result.apart?.[section.measure];
     return [
       `## ${section.title}`,
-      ...(measures.includes(section.measure) ? [`*Of an earlier version, measured on ${date}.*`] : []),
+      ...(apartOn ? [`*Measured by itself on ${apartOn}.*`] : []),
       section.text,
       `![${section.title}](${image})`,
       tableOf(section, rows),

@@ -183,7 +183,7 @@ export const SECTIONS: readonly Section[] = [
     title: 'The HTTP server when nobody looks',
     text:
       'A `jetfleet server` beside a worker that processes jobs that do nothing, without a client: its CPU ' +
-      'time beside that of the worker and of nats-server. Measured without the history, which one server counts ' +
+      'time beside that of the worker and of nats-server. Nearly all of it is the history, which one server counts ' +
       'out of all events ([decision 70](decisions/0070-history-is-counted-by-its-readers.md)).',
     columns: [
       ['sharePercent', 'share, %'],

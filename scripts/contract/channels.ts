@@ -377,7 +377,7 @@ const stored: Channel[] = [
 const notices: Channel[] = [
   {
     name: 'inspection',
-    address: subjects.inspection('WORKER', 'ID'),
+    address: subjects.notices.inspection('WORKER', 'ID'),
     summary: 'A step of a state machine, while a client watches. The id `$worker` is the worker itself.',
     from: 'internal',
     isPublic: true,
@@ -385,7 +385,7 @@ const notices: Channel[] = [
   },
   {
     name: 'watch',
-    address: subjects.watched(),
+    address: subjects.notices.watched(),
     summary: 'Asks workers to send the steps of one job or of all jobs, for some seconds.',
     from: 'clients',
     isPublic: true,
@@ -393,7 +393,7 @@ const notices: Channel[] = [
   },
   {
     name: 'workers',
-    address: subjects.workersAsked(),
+    address: subjects.notices.workersAsked(),
     summary: 'Asks every worker for its state.',
     from: 'clients',
     isPublic: true,
@@ -402,7 +402,7 @@ const notices: Channel[] = [
   },
   {
     name: 'charts',
-    address: subjects.chartsAsked(),
+    address: subjects.notices.chartsAsked(),
     summary: 'Asks every worker for the charts that its handlers run.',
     from: 'clients',
     isPublic: true,
@@ -411,7 +411,7 @@ const notices: Channel[] = [
   },
   {
     name: 'drain',
-    address: subjects.drainOrdered(),
+    address: subjects.notices.drainOrdered(),
     summary: 'Orders one worker to take no more jobs, or to take them again.',
     from: 'clients',
     isPublic: true,
@@ -420,21 +420,21 @@ const notices: Channel[] = [
   {
     ...internal,
     name: 'cancelled',
-    address: subjects.cancelled(),
+    address: subjects.notices.cancelled(),
     summary: 'A job was cancelled, or changed while it waited. Not stored.',
     message: ['CancelledNotice'],
   },
   {
     ...internal,
     name: 'swept',
-    address: subjects.swept(),
+    address: subjects.notices.swept(),
     summary: 'A worker begins a sweep. Not stored.',
     message: ['SweptNotice'],
   },
   {
     ...internal,
     name: 'acknowledged',
-    address: subjects.settledAsked(),
+    address: subjects.notices.settledAsked(),
     summary: 'Asks every worker which messages of a consumer it has acknowledged.',
     message: ['AcknowledgedQuestion'],
     reply: 'AcknowledgedAnswer',

@@ -20,7 +20,7 @@ const healthSchema = z.object({ error: z.string().optional() });
  */
 export async function checkStores(broker: Broker, monitorUrl: string | undefined): Promise<Diagnosis[]> {
   const { notices, subjects } = broker;
-  const workers = await notices.ask(subjects.workersAsked(), {}, ANSWERS_MS);
+  const workers = await notices.ask(subjects.notices.workersAsked(), {}, ANSWERS_MS);
   const told = new Set(workers.flatMap((worker) => workerSchema.safeParse(worker).data?.stalled ?? []));
   const isStalled = (kind: StreamKind) =>
     broker.stalled.includes(kind) || told.has(subjects.streamName(kind));

@@ -22,7 +22,7 @@ const MAX_RECORD_BYTES = 256 * 1024;
 export async function listWorkers(queue: JobQueueService): Promise<WorkerInfo[]> {
   assertQueue(queue);
   const { notices, subjects } = await queue.brokerAsItIs();
-  const answers = await notices.ask(subjects.workersAsked(), {} satisfies WorkersQuestion, GATHER_MS);
+  const answers = await notices.ask(subjects.notices.workersAsked(), {} satisfies WorkersQuestion, GATHER_MS);
   const workers = answers.flatMap((answer) => readWorker(answer) ?? []);
   return workers.sort((a, b) => a.name.localeCompare(b.name));
 }
@@ -51,7 +51,7 @@ export async function drainWorker(
   checkNumber('forMs', forMs, 1, MAX_DRAIN_MS);
   const { notices, subjects } = await queue.broker();
   const order: DrainOrder = { worker: name, drain, ...(drain && { forMs }) };
-  notices.tell(subjects.drainOrdered(), order);
+  notices.tell(subjects.notices.drainOrdered(), order);
 }
 
 /** A running watch. */
@@ -83,13 +83,18 @@ export async function watchMachines(
     const record = budget.take() ? readRecord(body) : undefined;
     if (record) queue.userCode.run('watch callback', () => onRecord(record));
   };
-  const stopHearing = notices.hear(subjects.inspection(ANY, jobId ?? ANY), onNotice, MAX_RECORD_BYTES);
+  const stopHearing = notices.hear(
+    subjects.notices.inspection(ANY, jobId ?? ANY),
+    onNotice,
+    MAX_RECORD_BYTES,
+  );
   const about: WatchNotice = jobId === undefined ? {} : { jobId };
-  const again = () => notices.tell(subjects.watched(), { ...about, begins: true } satisfies WatchNotice);
+  const again = () =>
+    notices.tell(subjects.notices.watched(), { ...about, begins: true } satisfies WatchNotice);
   again();
   const timer = setInterval(() => {
     if (notices.isClosed) clearInterval(timer);
-    else notices.tell(subjects.watched(), about);
+    else notices.tell(subjects.notices.watched(), about);
   }, REPEAT_MS);
   const close = async () => {
     clearInterval(timer);

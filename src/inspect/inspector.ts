@@ -60,7 +60,7 @@ export class Inspector {
         this.#note(jobId, begins === true);
     };
     const { notices, subjects } = this.#broker;
-    this.#detach ??= notices.hear(subjects.watched(), onNotice, MAX_SHORT_NOTICE_BYTES);
+    this.#detach ??= notices.hear(subjects.notices.watched(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   close(): void {
@@ -141,7 +141,7 @@ export class Inspector {
       ...step,
     };
     const { subjects, notices, sealer } = this.#broker;
-    const subject = subjects.inspection(this.#worker, of?.jobId ?? WORKER_TOKEN);
+    const subject = subjects.notices.inspection(this.#worker, of?.jobId ?? WORKER_TOKEN);
     for (const name of ['context', 'data'] as const) {
       const value = step[name];
       if (value === undefined) continue;

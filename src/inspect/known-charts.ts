@@ -48,7 +48,7 @@ export function builtInCharts(): KnownChart[] {
 export async function listCharts(queue: JobQueueService, id?: string): Promise<KnownChart[]> {
   const { notices, subjects } = await queue.brokerAsItIs();
   const about: ChartsQuestion = id === undefined ? {} : { machine: id };
-  const answers = await notices.ask(subjects.chartsAsked(), about, GATHER_MS);
+  const answers = await notices.ask(subjects.notices.chartsAsked(), about, GATHER_MS);
   const known = new Map(builtInCharts().map((chart) => [chartKey(chart), chart]));
   for (const { charts } of answers) {
     for (const chart of readCharts(charts)) {

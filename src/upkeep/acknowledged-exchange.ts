@@ -27,7 +27,7 @@ export async function* askAcknowledged(
   for (let asked = 0; asked < MAX_QUESTIONS; asked++) {
     if (asked > 0) await delay(ASK_AGAIN_AFTER_MS, undefined, { ref: false });
     if (asked > 0 && !mayAskAgain()) return;
-    for (const { settled } of await notices.ask(subjects.settledAsked(), question, ANSWERS_MS))
+    for (const { settled } of await notices.ask(subjects.notices.settledAsked(), question, ANSWERS_MS))
       for (const seq of sequencesOf(settled)) seqs.add(seq);
     yield seqs;
   }
@@ -39,7 +39,7 @@ export async function isServed(
   { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
 ): Promise<boolean> {
   const question: AcknowledgedQuestion = { kind, consumer: name, firstSeq: 0 };
-  return (await notices.ask(subjects.settledAsked(), question, ANSWERS_MS)).length > 0;
+  return (await notices.ask(subjects.notices.settledAsked(), question, ANSWERS_MS)).length > 0;
 }
 
 /** Answers such questions, unless nothing of the consumer is worked here; returns how to stop. */
@@ -47,7 +47,7 @@ export function answerAcknowledged(
   { notices, subjects }: Broker,
   acknowledgedOf: (kind: unknown, consumer: unknown, firstSeq: number) => AcknowledgedSequences | undefined,
 ): () => void {
-  return notices.answer(subjects.settledAsked(), ({ kind, consumer, firstSeq }) => {
+  return notices.answer(subjects.notices.settledAsked(), ({ kind, consumer, firstSeq }) => {
     const acknowledged = acknowledgedOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
     return acknowledged && ({ settled: differencesOf(acknowledged.known()) } satisfies AcknowledgedAnswer);
   });

@@ -12,7 +12,8 @@ import {
   WORK_KINDS,
   type WorkKind,
 } from '../jobs/vocabulary.js';
-import { ANY, type Any, isToken, part, spelled, token } from './token.js';
+import { NoticeSubjects } from './notice-subjects.js';
+import { ANY, type Any, isToken, part, token } from './token.js';
 
 export { ANY, type Any, WORK_KINDS, type WorkKind };
 
@@ -105,6 +106,7 @@ export class Subjects {
   /** `''` or `'acme.'`. */
   readonly prefix: string;
   readonly namespace: string;
+  readonly notices: NoticeSubjects;
   readonly #jobs: KnownJobs;
 
   /**
@@ -119,6 +121,7 @@ export class Subjects {
     }
     this.namespace = namespace;
     this.prefix = namespace === '' ? '' : `${namespace}.`;
+    this.notices = new NoticeSubjects(this.prefix);
     this.#jobs = jobs;
   }
 
@@ -230,46 +233,6 @@ export class Subjects {
   /** `unique.<type>.<scope>.<token>`: who has a unique key; see `keyToken`. */
   uniqueKey(type: string | Any, scope: UniqueScope, keyToken: string | Any): string {
     return `${this.prefix}unique.${part(type)}.${scope}.${part(keyToken)}`;
-  }
-
-  /** `jetfleet.cancelled`: tells workers of a cancelled job, without being stored. */
-  cancelled(): string {
-    return `${this.prefix}jetfleet.cancelled`;
-  }
-
-  /** `jetfleet.swept`: tells workers that one of them has swept, without being stored. */
-  swept(): string {
-    return `${this.prefix}jetfleet.swept`;
-  }
-
-  /** `jetfleet.workers`: asks every worker what it does. */
-  workersAsked(): string {
-    return `${this.prefix}jetfleet.workers`;
-  }
-
-  /** `jetfleet.settled`: asks every worker which messages of some consumers it has settled, before they are removed. */
-  settledAsked(): string {
-    return `${this.prefix}jetfleet.settled`;
-  }
-
-  /** `jetfleet.charts`: asks every worker for the charts that its handlers run. */
-  chartsAsked(): string {
-    return `${this.prefix}jetfleet.charts`;
-  }
-
-  /** `jetfleet.drain`: tells one worker, by its name in the body, to take no more jobs, or to take them again. */
-  drainOrdered(): string {
-    return `${this.prefix}jetfleet.drain`;
-  }
-
-  /** `jetfleet.watch`: somebody watches a job, or all, and goes on saying so. */
-  watched(): string {
-    return `${this.prefix}jetfleet.watch`;
-  }
-
-  /** `inspect.<worker>.<job id>`: what a state machine does, while somebody watches; each may be {@link ANY}. */
-  inspection(worker: string | Any, jobId: string | Any): string {
-    return `${this.prefix}inspect.${worker === ANY ? '*' : spelled(worker)}.${part(jobId)}`;
   }
 
   consumerName(type: string, priority: JobPriority): string {

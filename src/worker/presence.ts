@@ -47,9 +47,9 @@ export class Presence {
     const charts = () =>
       [...lanes.handlers.values()].flatMap(({ run }) => (run.kind === 'chart' ? [run.logic] : []));
     this.#detach = [
-      notices.answer(subjects.workersAsked(), () => this.#info()),
+      notices.answer(subjects.notices.workersAsked(), () => this.#info()),
       notices.answer(
-        subjects.chartsAsked(),
+        subjects.notices.chartsAsked(),
         ({ machine }) => chartsAnswer(charts(), typeof machine === 'string' ? machine : undefined),
         MAX_CHART_ANSWERS_PER_SECOND,
       ),
@@ -58,7 +58,7 @@ export class Presence {
     const onOrder = ({ worker: name, drain, forMs }: NoticeBody) => {
       if (name === worker && typeof drain === 'boolean') this.#onDrain(drain, drainTime(forMs));
     };
-    this.#detach.push(notices.hear(subjects.drainOrdered(), onOrder, MAX_SHORT_NOTICE_BYTES));
+    this.#detach.push(notices.hear(subjects.notices.drainOrdered(), onOrder, MAX_SHORT_NOTICE_BYTES));
   }
 
   close(): void {

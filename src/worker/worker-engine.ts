@@ -2,11 +2,10 @@ import { type Actor, createActor, fromPromise, waitFor } from 'xstate';
 import { type WorkerLifecycleState, workerLifecycleMachine } from '../../machines/index.js';
 import type { Broker } from '../broker/broker.js';
 import type { ConnectionChange } from '../broker/connection/connection-watch.js';
+import type { EffectiveTimes } from '../broker/topology/topology.js';
 import { atMost } from '../jobs/deadline.js';
-import type { JobDefinition } from '../jobs/define-job.js';
 import { defined } from '../jobs/defined.js';
 import { JetfleetError } from '../jobs/errors.js';
-import { runFlowJob } from '../queue/flows/flow-job.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Sweeper } from '../upkeep/sweeper.js';
@@ -25,7 +24,6 @@ import { watchMissedTicks } from './missed-ticks-watch.js';
 import { Presence } from './presence.js';
 import { CancellationCheck } from './run/cancellation-check.js';
 import { JobWatchers, type Observer } from './steps/run-steps.js';
-import { flowHandler } from './waiting/flow-handler.js';
 import { SignalFeed } from './waiting/signal-feed.js';
 import type { HeldJob, WorkerServices } from './worker-services.js';
 
@@ -193,9 +191,9 @@ export class WorkerEngine {
     }
     if (!this.#services) await this.#firstDeliveries.begin();
     const refused = await this.lanes.ensure(types);
-    const { ackWaitMs, eventsMaxAgeMs } = await broker.topology.effective();
+    const times = await broker.topology.effective();
     this.#assertNotShutDown();
-    this.#services ??= this.#makeServices(broker, this.#firstDeliveries, ackWaitMs, eventsMaxAgeMs);
+    this.#services ??= this.#makeServices(broker, this.#firstDeliveries, times);
     // A type that was registered in the meantime is opened too.
     const ready = async (type: string) => types.includes(type) || this.lanes.ensure([type]);
     const opened = this.lanes.wanted.filter(({ type }) => !refused.includes(type));
@@ -204,8 +202,9 @@ export class WorkerEngine {
     await this.#signals.start();
     this.#firstJobs ??= new FirstJobs({
       broker,
-      types: () => this.#awaitedTypes(),
-      open: (type) => this.#openFirst(type),
+      lanes: this.lanes,
+      known: this.#queue.known,
+      open: (handler) => this.#openLater(handler),
       logger: this.logger,
     });
     await this.#firstJobs.listen();
@@ -215,7 +214,7 @@ export class WorkerEngine {
     this.#trimmer ??= new Trimmer({ broker, sources: () => this.lanes.trimSources, logger: this.logger });
     this.#trimmer.start();
     const handled = [...this.lanes.handlers.keys()].filter((type) => !refused.includes(type));
-    this.logger.info({ types: handled, ackWaitMs }, 'worker started');
+    this.logger.info({ types: handled, ackWaitMs: times.ackWaitMs }, 'worker started');
   }
 
   /** A shutdown may not have waited for this start. */
@@ -224,12 +223,7 @@ export class WorkerEngine {
       throw new JetfleetError('JETFLEET_CLOSED', 'the worker was shut down while it started');
   }
 
-  #makeServices(
-    broker: Broker,
-    firstDeliveries: FirstDeliveries,
-    ackWaitMs: number,
-    eventsMaxAgeMs: number,
-  ): WorkerServices {
+  #makeServices(broker: Broker, firstDeliveries: FirstDeliveries, times: EffectiveTimes): WorkerServices {
     const { onFailpoint, inspect } = this.#options;
     // From here on the worker shows up where its fleet is watched.
     this.#presence = new Presence({
@@ -246,11 +240,11 @@ export class WorkerEngine {
       broker,
       firstDeliveries,
       worker: this.#name,
-      leases: new LeaseKeeper(ackWaitMs, () => broker.flush()),
+      leases: new LeaseKeeper(times.ackWaitMs, () => broker.flush()),
       lingering: this.#lingering,
       runs: this.runs,
       isReleasing: () => this.#isReleasing,
-      eventsMaxAgeMs,
+      eventsMaxAgeMs: times.eventsMaxAgeMs,
       limiter: () => this.#queue.limiter(broker),
       liveLimits: () => this.#queue.liveLimits(broker),
       limits: this.#options.limits ?? new Map(),
@@ -267,22 +261,6 @@ export class WorkerEngine {
       }),
       ...(onFailpoint && { onFailpoint }),
     };
-  }
-
-  /** Each worker runs flows, unless its own handler does. */
-  #awaitedTypes(): string[] {
-    const { type: flow } = runFlowJob;
-    const awaited = this.lanes.awaited.map(({ type }) => type);
-    return this.lanes.handlers.has(flow) ? awaited : [...awaited, flow];
-  }
-
-  async #openFirst(type: string): Promise<void> {
-    const { lanes } = this;
-    if (!lanes.handlers.has(type)) {
-      this.#queue.known.add(runFlowJob as JobDefinition);
-      lanes.handlers.set(type, flowHandler(this.#queue.known));
-    }
-    await this.#openLater(lanes.handlers.get(type) as RegisteredHandler);
   }
 
   /** Takes the jobs of a handler while the worker runs. */

@@ -52,25 +52,27 @@ function forged(
   const tomorrow = Date.now() + 24 * 60 * 60 * 1000;
   switch (notice) {
     case 'cancelled':
-      return jobs.map(({ id }) => ({ subject: subjects.cancelled(), body: { id, seq: 2 ** 40 } }));
+      return jobs.map(({ id }) => ({ subject: subjects.notices.cancelled(), body: { id, seq: 2 ** 40 } }));
     case 'swept': {
       const orphans = Array.from({ length: ORPHANS }, (_, n) => [`orphan-${n}`, 0]);
-      return [{ subject: subjects.swept(), body: { resources: ['instances'], orphans, at: tomorrow } }];
+      return [
+        { subject: subjects.notices.swept(), body: { resources: ['instances'], orphans, at: tomorrow } },
+      ];
     }
     case 'drain':
       return jobs.map(({ worker }) => ({
-        subject: subjects.drainOrdered(),
+        subject: subjects.notices.drainOrdered(),
         body: { worker, drain: [true] },
       }));
     case 'watch':
       return [{}, { jobId: '*' }, { jobId: 7 }, ...jobs.map(({ id }) => ({ jobId: id }))].map((body) => ({
-        subject: subjects.watched(),
+        subject: subjects.notices.watched(),
         body,
       }));
     case 'workers':
-      return [{ subject: subjects.workersAsked(), body: null }];
+      return [{ subject: subjects.notices.workersAsked(), body: null }];
     case 'charts':
-      return [{ subject: subjects.chartsAsked(), body: { machine: 'constructor' } }];
+      return [{ subject: subjects.notices.chartsAsked(), body: { machine: 'constructor' } }];
   }
 }
 

@@ -50,7 +50,7 @@ test('types that somebody made up share one label, and so do states of workers',
     metrics.observe(record('a', { type: `t${n}`, status: 'completed', state: 'completed' }), { runMs: 1 });
   }
   const { connection, subjects } = await fleet.queue.broker();
-  connection.subscribe(subjects.workersAsked(), {
+  connection.subscribe(subjects.notices.workersAsked(), {
     callback: (_, msg) => {
       for (let n = 0; n < 50; n++) {
         const startedAt = new Date(0).toISOString();

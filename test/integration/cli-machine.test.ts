@@ -123,7 +123,7 @@ test('inspect prints the steps of a job, and serves them to a Stately inspector'
   const at = new Date().toISOString();
   const step = { v: 1, seq: 1, at, worker: 'w', actor: 'job', kind: 'snapshot', active: ['x'.repeat(3_500)] };
   const publish = (active: string[]) =>
-    connection.publish(subjects.inspection('w', 'flood'), JSON.stringify({ ...step, active }));
+    connection.publish(subjects.notices.inspection('w', 'flood'), JSON.stringify({ ...step, active }));
   steps.child.stdout?.pause();
   for (let n = 0; n < 100; n++) publish(Array.from({ length: 60 }, () => 'x'.repeat(3_500)));
   await connection.flush();

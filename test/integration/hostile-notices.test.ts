@@ -45,7 +45,7 @@ test('a forged notice of a cancellation does not touch the job, and a real one b
   retry: 5,
 }, async () => {
   const { fleet, aborted, broker, say } = await holding();
-  const forge = () => say(broker.subjects.cancelled(), { id: 'held', seq: 9_000_000 });
+  const forge = () => say(broker.subjects.notices.cancelled(), { id: 'held', seq: 9_000_000 });
   forge();
   await broker.connection.flush();
   await delay(100);
@@ -65,7 +65,7 @@ test('a forged notice of a cancellation does not touch the job, and a real one b
 
 test('a forged notice of a cancellation lets the job complete', async () => {
   const { fleet, open, broker, say } = await holding();
-  for (const seq of [1, 9_000_000, -1, 0.5]) say(broker.subjects.cancelled(), { id: 'held', seq });
+  for (const seq of [1, 9_000_000, -1, 0.5]) say(broker.subjects.notices.cancelled(), { id: 'held', seq });
   await broker.connection.flush();
   open();
   expect(await fleet.waitForJob('held', 'completed')).toMatchObject({ attempt: 1 });
@@ -77,14 +77,14 @@ test('answers go to inboxes alone: a question with a job subject as its reply ad
   const work = subjects.work({ kind: 'jobs', priority: 'critical', type: 'quick', id: 'forged' });
   for (const reply of [
     work,
-    subjects.drainOrdered(),
+    subjects.notices.drainOrdered(),
     'events.x.completed.y',
     '_INBOX',
     '_INBOX.>',
     'x._INBOX.y',
   ]) {
-    connection.publish(subjects.workersAsked(), '{}', { reply });
-    connection.publish(subjects.chartsAsked(), '{}', { reply });
+    connection.publish(subjects.notices.workersAsked(), '{}', { reply });
+    connection.publish(subjects.notices.chartsAsked(), '{}', { reply });
   }
   await connection.flush();
   expect(await listWorkers(fleet.queue)).toHaveLength(1);
@@ -113,13 +113,13 @@ test('malformed, huge and binary bodies on every notice leave a worker at work',
     JSON.stringify({ machine: 'x'.repeat(100_000), jobId: '$worker', orphans: Array(50_000).fill(['a', 1]) }),
   ];
   const all = [
-    subjects.cancelled(),
-    subjects.swept(),
-    subjects.watched(),
-    subjects.drainOrdered(),
-    subjects.workersAsked(),
-    subjects.chartsAsked(),
-    subjects.inspection('x', 'y'),
+    subjects.notices.cancelled(),
+    subjects.notices.swept(),
+    subjects.notices.watched(),
+    subjects.notices.drainOrdered(),
+    subjects.notices.workersAsked(),
+    subjects.notices.chartsAsked(),
+    subjects.notices.inspection('x', 'y'),
   ];
   const heard: unknown[] = [];
   await using _ = await watchMachines(fleet.queue, {}, (record) => heard.push(record.worker));
@@ -137,7 +137,7 @@ test('malformed, huge and binary bodies on every notice leave a worker at work',
 test('a forged order to drain ends by itself', async () => {
   const { fleet, open, broker, say } = await holding({ name: 'drained' });
   open();
-  say(broker.subjects.drainOrdered(), { worker: 'drained', drain: true, forMs: 300 });
+  say(broker.subjects.notices.drainOrdered(), { worker: 'drained', drain: true, forMs: 300 });
   await vi.waitFor(() => expect(fleet.workers[0]?.state).toBe('paused'));
   await vi.waitFor(() => expect(fleet.workers[0]?.state).toBe('running'));
   await fleet.waitForJob(await fleet.queue.addJob('quick', null), 'completed');
@@ -145,7 +145,7 @@ test('a forged order to drain ends by itself', async () => {
 
 test('an order to drain is for a day at most, and ignored by a worker that obeys none', async () => {
   const { fleet, broker, say } = await holding({ name: 'deaf', remoteDrain: false });
-  say(broker.subjects.drainOrdered(), { worker: 'deaf', drain: true });
+  say(broker.subjects.notices.drainOrdered(), { worker: 'deaf', drain: true });
   await broker.connection.flush();
   await fleet.waitForJob(await fleet.queue.addJob('quick', null), 'completed');
   expect(fleet.workers[0]?.state).toBe('running');
@@ -158,7 +158,8 @@ test('an order to drain is for a day at most, and ignored by a worker that obeys
 
 test('forged watches of many jobs take bounded memory, and a real one is heard beside them', async () => {
   const { fleet, broker, say } = await holding();
-  for (let n = 0; n < 20_000; n++) say(broker.subjects.watched(), { jobId: `forged-${n}`, begins: true });
+  for (let n = 0; n < 20_000; n++)
+    say(broker.subjects.notices.watched(), { jobId: `forged-${n}`, begins: true });
   await broker.connection.flush();
   const active: unknown[] = [];
   await using _ = await watchMachines(fleet.queue, {}, (record) => active.push(record.active));
@@ -170,12 +171,12 @@ test('beginning to watch ten thousand times shows a job a few times', async () =
   const snapshots: unknown[] = [];
   const { notices, subjects } = broker;
   onTestFinished(
-    notices.hear(subjects.inspection(ANY, ANY), (body) => {
+    notices.hear(subjects.notices.inspection(ANY, ANY), (body) => {
       if (body.kind === 'snapshot' && body.actor === 'job') snapshots.push(body);
     }),
   );
   const began = performance.now();
-  for (let n = 0; n < 10_000; n++) say(subjects.watched(), { begins: true });
+  for (let n = 0; n < 10_000; n++) say(subjects.notices.watched(), { begins: true });
   await broker.connection.flush();
   await vi.waitFor(() => expect(snapshots.length).toBeGreaterThan(1));
   expect(snapshots.length).toBeLessThanOrEqual(3 + (performance.now() - began) / 400);
@@ -190,12 +191,12 @@ test('answers that are no answers are passed over, and a flood of them is cut of
     states: [{ id: 's', key: 's', kind, isInitial: true, description: '', invokes: [] }],
     edges: [],
   });
-  connection.subscribe(subjects.workersAsked(), {
+  connection.subscribe(subjects.notices.workersAsked(), {
     callback: (_, msg) => {
       for (let n = 0; n < 5_000; n++) msg.respond(JSON.stringify(worker));
     },
   });
-  connection.subscribe(subjects.chartsAsked(), {
+  connection.subscribe(subjects.notices.chartsAsked(), {
     callback: (_, msg) =>
       void msg.respond(JSON.stringify({ charts: [chart('atomic"><script>'), chart('atomic')] })),
   });
@@ -211,7 +212,7 @@ test('forged steps of machines are checked before a watcher sees them', async ()
   const seen: string[] = [];
   await using _ = await watchMachines(fleet.queue, { jobId: 'forged' }, ({ actor }) => seen.push(actor));
   await broker.connection.flush();
-  const subject = broker.subjects.inspection('x', 'forged');
+  const subject = broker.subjects.notices.inspection('x', 'forged');
   const good = { v: 1, seq: 1, at: new Date().toISOString(), worker: 'x', actor: 'good', kind: 'transition' };
   const bad = [
     ...[
@@ -235,7 +236,7 @@ test('a flood of forged steps is cut to what a watcher can take in', async () =>
   const { fleet, broker, say } = await holding();
   let seen = 0;
   await using _ = await watchMachines(fleet.queue, { jobId: 'flood' }, () => seen++);
-  const subject = broker.subjects.inspection('x', 'flood');
+  const subject = broker.subjects.notices.inspection('x', 'flood');
   const step = { v: 1, seq: 1, at: new Date().toISOString(), worker: 'x', actor: 'job', kind: 'done' };
   const began = performance.now();
   for (let n = 0; n < 15_000; n++) say(subject, step);

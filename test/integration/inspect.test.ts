@@ -137,7 +137,7 @@ describe('watching', () => {
     await using fleet = await startFleet({ nats, handlers: { demo: () => 'ok' } });
     const { notices, subjects } = await fleet.queue.broker();
     const records: unknown[] = [];
-    onTestFinished(notices.hear(subjects.inspection(ANY, ANY), (body) => records.push(body)));
+    onTestFinished(notices.hear(subjects.notices.inspection(ANY, ANY), (body) => records.push(body)));
     await fleet.waitForJob(await fleet.queue.addJob('demo', null), 'completed');
     await (await fleet.queue.broker()).flush();
     expect(records).toEqual([]);
@@ -235,8 +235,8 @@ describe('workers', () => {
       null,
       'chart',
     ];
-    onTestFinished(notices.answer(subjects.chartsAsked(), () => ({ charts })));
-    onTestFinished(notices.answer(subjects.chartsAsked(), () => ({ charts: 'none' })));
+    onTestFinished(notices.answer(subjects.notices.chartsAsked(), () => ({ charts })));
+    onTestFinished(notices.answer(subjects.notices.chartsAsked(), () => ({ charts: 'none' })));
     expect((await listCharts(fleet.queue)).filter(({ source }) => source === 'worker')).toEqual([]);
   });
 
@@ -251,7 +251,7 @@ describe('workers', () => {
     }) as unknown as AnyStateMachine;
     await using fleet = await startFleet({ nats, handlers: { huge: { chart } } });
     const { notices, subjects } = await fleet.queue.broker();
-    expect(await notices.ask(subjects.chartsAsked(), {}, 500)).toEqual([{ charts: [], left: 1 }]);
+    expect(await notices.ask(subjects.notices.chartsAsked(), {}, 500)).toEqual([{ charts: [], left: 1 }]);
   });
 });
 

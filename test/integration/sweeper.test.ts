@@ -121,7 +121,7 @@ it('workers sweep about once in each interval together', async () => {
   const { subjects, connection } = await fleet.queue.broker();
   let sweeps = 0;
   for (let n = 0; n < 4; n++) await fleet.addWorker(undefined, { sweep: { intervalMs: 400 } });
-  connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
+  connection.subscribe(subjects.notices.swept(), { callback: () => void sweeps++ });
   // A worker that has just come has not heard of earlier sweeps.
   await vi.waitFor(() => expect(sweeps).toBeGreaterThanOrEqual(2));
   sweeps = 0;
@@ -135,7 +135,7 @@ it('workers sweep about once in each interval together', async () => {
 it('can be switched off', async () => {
   const { subjects, connection } = await fleet.queue.broker();
   let sweeps = 0;
-  connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
+  connection.subscribe(subjects.notices.swept(), { callback: () => void sweeps++ });
   const [off, on] = [false, { intervalMs: 50 }] as const;
   const silent = await fleet.addWorker(undefined, { sweep: off });
   await fleet.queue.addJob('step', {}, 'normal', { id: 'shown' });
@@ -183,7 +183,10 @@ it('no notice makes an orphan older than this worker has seen it: it is deleted 
   const options = { queue: fleet.queue, resources, graceMs: 0, intervalMs: 3_600_000 };
   const sweeper = new Sweeper(options);
   await sweeper.start();
-  connection.publish(subjects.swept(), JSON.stringify({ resources: ['instances'], orphans: [[id, 1]] }));
+  connection.publish(
+    subjects.notices.swept(),
+    JSON.stringify({ resources: ['instances'], orphans: [[id, 1]] }),
+  );
   await connection.flush();
   expect((await sweeper.sweep()).mended).toEqual([]);
   expect((await sweeper.sweep()).mended).toMatchObject([{ code: 'instance_orphaned', target: id, ok: true }]);
@@ -195,7 +198,10 @@ it('sweeps after four intervals and a half at the latest, whatever others say', 
   const { subjects, connection } = await fleet.queue.broker();
   const sweeper = new Sweeper({ queue: fleet.queue, intervalMs: 100, graceMs: 0 });
   await sweeper.start();
-  const forged = setInterval(() => connection.publish(subjects.swept(), '{"resources":["instances"]}'), 10);
+  const forged = setInterval(
+    () => connection.publish(subjects.notices.swept(), '{"resources":["instances"]}'),
+    10,
+  );
   const at: number[] = [];
   const look = vi.spyOn(sweeper, 'sweep').mockImplementation(async () => {
     at.push(performance.now());
@@ -237,8 +243,8 @@ it('malformed, huge and binary notices do no harm', async () => {
     '\u0000\ufffd',
     `{"resources":["instances"],"x":"${'x'.repeat(500_000)}"}`,
   ];
-  for (const body of bodies) connection.publish(subjects.swept(), body);
-  connection.publish(subjects.swept(), Uint8Array.from([0xff, 0xfe, 0x00]));
+  for (const body of bodies) connection.publish(subjects.notices.swept(), body);
+  connection.publish(subjects.notices.swept(), Uint8Array.from([0xff, 0xfe, 0x00]));
   await connection.flush();
   expect((await sweeper.sweep()).mended).toMatchObject([{ target: 'stuck', ok: true }]);
   await sweeper.stop();
@@ -284,7 +290,7 @@ it('a worker that is paused does not sweep, and goes on when it is resumed', asy
   const { subjects, connection } = await fleet.queue.broker();
   const worker = await fleet.addWorker(undefined, { sweep: { intervalMs: 30, jitter: 0 } });
   let sweeps = 0;
-  connection.subscribe(subjects.swept(), { callback: () => void sweeps++ });
+  connection.subscribe(subjects.notices.swept(), { callback: () => void sweeps++ });
   await vi.waitFor(() => expect(sweeps).toBeGreaterThan(0));
   await worker.stop();
   await connection.flush();

@@ -258,7 +258,7 @@ describe('of a consumer that several workers share', () => {
       const startTrimmers = holdTrimmers();
       await using fleet = await startFleet({ nats, handlers, workers: 3 });
       const { subjects } = await fleet.queue.broker();
-      leaveUnanswered(subjects.settledAsked(), late);
+      leaveUnanswered(subjects.notices.settledAsked(), late);
       pages.mockClear();
       const ids = await fleet.queue.addJobs(
         Array.from({ length: JOBS }, () => ({ type: 'step', payload: 1 })),
@@ -311,7 +311,7 @@ describe('of a consumer that several workers share', () => {
     const forge = ({ reply = '' }: { reply?: string }) => {
       for (const each of answers) stranger.publish(reply, each);
     };
-    stranger.subscribe(subjects.settledAsked(), { callback: (_, message) => forge(message) });
+    stranger.subscribe(subjects.notices.settledAsked(), { callback: (_, message) => forge(message) });
     const questions = [
       { kind: 'jobs', consumer: 'step-normal', firstSeq: 1e15 },
       { kind: 'jobs', consumer: 7 },
@@ -321,7 +321,7 @@ describe('of a consumer that several workers share', () => {
     ];
     const asking = setInterval(() => {
       for (const question of questions)
-        stranger.publish(subjects.settledAsked(), JSON.stringify(question), { reply: '_INBOX.x.y' });
+        stranger.publish(subjects.notices.settledAsked(), JSON.stringify(question), { reply: '_INBOX.x.y' });
     }, 20);
     onTestFinished(() => clearInterval(asking));
     const ids = await fleet.queue.addJobs(Array.from({ length: JOBS }, () => ({ type: 'step', payload: 1 })));

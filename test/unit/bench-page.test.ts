@@ -2,7 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pageFiles } from '../../bench/report/page.js';
+import { withPart } from '../../bench/report/stored-part.js';
 import { resultTable } from '../../bench/report/table.js';
+import { summarise } from '../../bench/statistics.js';
 import { benchResult } from '../support/bench-result.js';
 
 /**
@@ -34,12 +36,42 @@ describe('the page of the benchmark', () => {
     expect(page).toContain('| fsync | Jetfleet | 12,345 (11,111 to 14,814) |');
   });
 
-  it('says which figures are of an earlier run', () => {
-    const earlier = { date: '2026-01-02', measures: ['add' as const] };
-    const lines = (pageFiles({ ...result, earlier }).get('benchmarks.md') ?? '').split('\n');
-    const at = lines.indexOf('*Of an earlier version, measured on 2026-01-02.*');
+  it('says which figures are of a run of their own', () => {
+    const apart = { add: '2026-01-02' };
+    const lines = (pageFiles({ ...result, apart }).get('benchmarks.md') ?? '').split('\n');
+    const at = lines.indexOf('*Measured by itself on 2026-01-02.*');
     expect(lines[at - 2]).toBe('## Adding one at a time');
-    expect(page).not.toContain('earlier version');
+    expect(page).not.toContain('Measured by itself');
+  });
+
+  it('takes the figures of a part that is measured again, and their ratios', () => {
+    const names = Object.keys(result.figures).filter((name) => name.includes('.add.'));
+    const faster = Object.fromEntries(
+      names.map((name) => [name, summarise([name.includes('jetfleet') ? 900 : 300])]),
+    );
+    const stored = {
+      ...result,
+      failures: [{ unit: 'fsync.pg-boss.add', message: 'ended' }, ...result.failures],
+    };
+    const merged = withPart(stored, {
+      ...result,
+      date: '2026-02-03',
+      figures: faster,
+      ratios: {},
+      failures: [],
+    });
+    expect(merged.ratios).toEqual({
+      ...result.ratios,
+      'fsync.addVsBullmq': 3,
+      'fsync.addVsPgBoss': 3,
+      'periodic.addVsBullmq': 3,
+    });
+    expect(merged).toMatchObject({
+      date: '2026-01-01',
+      apart: { add: '2026-02-03' },
+      failures: result.failures,
+    });
+    expect(Object.keys(merged.figures).sort()).toEqual(Object.keys(result.figures).sort());
   });
 
   it('says what was not measured, in one line', () => {

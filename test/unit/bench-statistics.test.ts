@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unitsOfRound } from '../../bench/plan.js';
 import { ratiosOf } from '../../bench/ratios.js';
-import { selectUnits } from '../../bench/selection.js';
+import { assertWholeMeasures, selectUnits } from '../../bench/selection.js';
 import { SIZES } from '../../bench/sizes.js';
 import { median, percentile, summarise } from '../../bench/statistics.js';
 
@@ -67,6 +67,17 @@ describe('the selection of measurements', () => {
 
   it('refuses a name that is none', () => {
     expect(() => selectUnits(units, ['kafka'])).toThrow(/--only kafka must be one of jetfleet|kafka/);
+  });
+
+  it('stores whole measures, and those together whose figures are compared', () => {
+    const whole =
+      (...names: string[]) =>
+      () =>
+        assertWholeMeasures(selectUnits(units, names), units);
+    expect(whole('add')).not.toThrow();
+    expect(whole('process', 'raw')).not.toThrow();
+    expect(whole('jetfleet', 'add')).toThrow('leaves out fsync.bullmq.add');
+    expect(whole('process')).toThrow('leaves out fsync.raw-jetstream.raw');
   });
 
   it('measures the same in every round, in an order that turns', () => {

@@ -61,7 +61,7 @@ export class Notices {
 
   /** Tells every worker that a job was cancelled by the event `seq`. One that misses it is refused at its next write. */
   announceCancelled(id: string, seq: number): void {
-    this.tell(this.#subjects.cancelled(), { id, seq } satisfies CancelledNotice);
+    this.tell(this.#subjects.notices.cancelled(), { id, seq } satisfies CancelledNotice);
   }
 
   /**
@@ -69,7 +69,7 @@ export class Notices {
    * written. Said as of a cancellation, since a worker does the same for both.
    */
   announceChanged(id: string, seq: number): void {
-    this.tell(this.#subjects.cancelled(), { id, seq } satisfies CancelledNotice);
+    this.tell(this.#subjects.notices.cancelled(), { id, seq } satisfies CancelledNotice);
   }
 
   /** Hears what is said of cancelled and of changed jobs, which anybody may say; returns how to stop. */
@@ -77,12 +77,12 @@ export class Notices {
     const onNotice = ({ id, seq }: NoticeBody) => {
       if (typeof id === 'string' && typeof seq === 'number') listener(id, seq);
     };
-    return this.hear(this.#subjects.cancelled(), onNotice, MAX_SHORT_NOTICE_BYTES);
+    return this.hear(this.#subjects.notices.cancelled(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   /** Tells the other workers that this one sweeps, so that they need not for a while. */
   announceSwept(notice: SweptNotice): void {
-    this.tell(this.#subjects.swept(), notice);
+    this.tell(this.#subjects.notices.swept(), notice);
   }
 
   /** Hears when a worker says that it sweeps, this one included; returns how to stop. */
@@ -90,7 +90,7 @@ export class Notices {
     const onNotice = ({ resources }: NoticeBody) => {
       if (Array.isArray(resources)) listener({ resources });
     };
-    return this.hear(this.#subjects.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
+    return this.hear(this.#subjects.notices.swept(), onNotice, MAX_SHORT_NOTICE_BYTES);
   }
 
   /** Sends a notice, unless the connection is closed: then nobody is there to send it to. */

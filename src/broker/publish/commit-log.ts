@@ -89,10 +89,7 @@ export class CommitLog {
    */
   append(append: Append): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      this.#accept(append, (outcome) => {
-        if (outcome instanceof Error) reject(outcome);
-        else resolve(outcome);
-      });
+      this.#accept(append, (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)));
     });
   }
 
@@ -115,10 +112,9 @@ export class CommitLog {
   /** Writes that are stored together or not at all, whatever their number; see `appendTogether`. @returns their sequences */
   async appendTogether(appends: readonly Append[]): Promise<number[]> {
     await this.#streams.ready();
-    const [pending, sender, streams] = [this.#pending, this.#sender, this.#streams] as const;
+    const [pending, sender, streams, { unanswered }] = [this.#pending, this.#sender, this.#streams, this];
     const { confirmTimeoutMs } = this.#limits;
     const reasonToEnd = (write: PendingWrite) => this.#reasonToEnd(write);
-    const { unanswered } = this;
     return appendTogether({ pending, sender, streams, unanswered, confirmTimeoutMs, reasonToEnd }, appends);
   }
 
@@ -134,9 +130,7 @@ export class CommitLog {
     this.#isEnded = true;
     const bulk = this.#bulks.flatMap((each) => this.#pending.writesOf(each.take()));
     const unsent = [...this.#gathered, ...this.#queue, ...bulk];
-    this.#gathered = [];
-    this.#queue = [];
-    this.#bulks = [];
+    [this.#gathered, this.#queue, this.#bulks] = [[], [], []];
     for (const write of unsent) this.#pending.end(write, closedConnection(write.maybeStored));
     this.#flush();
   }
@@ -321,8 +315,10 @@ export class CommitLog {
     const last = await this.#readLast(expect.filter).catch(() => undefined);
     if (!last || last.seq <= expect.lastSeq) return this.#sendLater([write]);
     const isOwn = Buffer.compare(last.data, Buffer.from(data)) === 0;
-    if (isOwn) this.#pending.end(write, { seq: last.seq, duplicate: true });
-    else this.#pending.end(write, conflict(write.append, description));
+    this.#pending.end(
+      write,
+      isOwn ? { seq: last.seq, duplicate: true } : conflict(write.append, description),
+    );
   }
 
   /** Has writes sent again, in groups of `size`, as soon as there is room. */

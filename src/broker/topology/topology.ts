@@ -11,6 +11,12 @@ import type { TopologyReport } from './report.js';
 import type { TopologyOptions } from './stream-config.js';
 import { TopologySetup } from './topology-setup.js';
 
+/** What the server's consumers and streams have, which others may have configured. */
+export interface EffectiveTimes {
+  ackWaitMs: number;
+  eventsMaxAgeMs: number;
+}
+
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
 const MESSAGE_GONE: readonly number[] = [10037, 10043];
 const DELETE_FAILED = 10057;
@@ -116,7 +122,7 @@ export class Topology {
    * What the server really does, whatever was asked for: the shortest lease among the consumers, and how long records
    * are kept (infinite without a limit). Milliseconds.
    */
-  async effective(): Promise<{ ackWaitMs: number; eventsMaxAgeMs: number }> {
+  async effective(): Promise<EffectiveTimes> {
     const [jobs, webhooks, eventsMaxAgeMs] = await Promise.all([
       this.consumers('jobs'),
       this.consumers('webhooks'),

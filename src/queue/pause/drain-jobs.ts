@@ -103,7 +103,7 @@ async function countUnacknowledged({ topology, subjects }: Broker, scope: PauseS
 
 /** Whether a worker that answers says that it runs such a job. What it says is a hint: a false one puts the end of the wait off. */
 async function isHeld({ notices, subjects }: Broker, scope: PauseScope): Promise<boolean> {
-  const answers = await notices.ask(subjects.workersAsked(), {}, ANSWERS_MS);
+  const answers = await notices.ask(subjects.notices.workersAsked(), {}, ANSWERS_MS);
   return answers.some(({ running, runningCount }) => {
     if (!Array.isArray(running)) return false;
     const isOne = (job: unknown) => typeof job === 'object' && job !== null && isWithin(job, scope);

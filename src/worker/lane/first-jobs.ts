@@ -2,15 +2,21 @@ import { AtOnce } from '../../broker/at-once.js';
 import type { Broker } from '../../broker/broker.js';
 import type { Delivery } from '../../broker/consume/delivery.js';
 import type { PullSource, WaitPace } from '../../broker/consume/pull-source.js';
+import type { JobDefinition } from '../../jobs/define-job.js';
 import { generateJobId } from '../../jobs/job-id.js';
+import type { KnownJobs } from '../../jobs/known-jobs.js';
+import { runFlowJob } from '../../queue/flows/flow-job.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { RegisteredHandler } from '../job-handler.js';
+import { flowHandler } from '../waiting/flow-handler.js';
+import type { Lanes } from './lanes.js';
 
 export interface FirstJobsOptions {
   broker: Broker;
-  /** The types whose jobs are awaited. */
-  types: () => readonly string[];
-  /** Takes the jobs of a type from now on: then it is not awaited any more. */
-  open: (type: string) => Promise<void>;
+  lanes: Lanes;
+  known: KnownJobs;
+  /** Takes the jobs of a handler from now on: then its type is not awaited any more. */
+  open: (handler: RegisteredHandler) => Promise<void>;
   logger: Logger;
 }
 
@@ -46,10 +52,27 @@ export class FirstJobs {
     await this.#drop();
   }
 
+  /** Each worker runs flows, unless its own handler does. */
+  get #awaited(): string[] {
+    const { lanes } = this.#options;
+    const awaited = lanes.awaited.map(({ type }) => type);
+    return lanes.handlers.has(runFlowJob.type) ? awaited : [...awaited, runFlowJob.type];
+  }
+
+  #handlerOf(type: string): RegisteredHandler {
+    const { lanes, known } = this.#options;
+    const handler = lanes.handlers.get(type);
+    if (handler) return handler;
+    known.add(runFlowJob as JobDefinition);
+    const made = flowHandler(known);
+    lanes.handlers.set(type, made);
+    return made;
+  }
+
   async #listen(): Promise<void> {
     void this.#drop();
-    const { broker, types } = this.#options;
-    const awaited = types();
+    const { broker } = this.#options;
+    const awaited = this.#awaited;
     if (this.#isOver || awaited.length === 0) return;
     try {
       const consumer = `first-${generateJobId()}`;
@@ -88,11 +111,11 @@ export class FirstJobs {
 
   async #hear({ subject }: Delivery): Promise<void> {
     void this.#drop();
-    const { broker, types, open } = this.#options;
+    const { broker, open } = this.#options;
     const type = broker.subjects.parseWork(subject)?.type;
     try {
-      if (type === undefined || !types().includes(type)) throw new Error(`nobody awaits ${subject}`);
-      await open(type);
+      if (type === undefined || !this.#awaited.includes(type)) throw new Error(`nobody awaits ${subject}`);
+      await open(this.#handlerOf(type));
       await this.listen();
     } catch (err) {
       this.#fail(err, 'cannot take the first job of its type', { subject });
