@@ -110,7 +110,7 @@ export class Broker {
       this.#logger,
     );
     this.read = new DirectRead(connection, this.#inbox, streams);
-    this.counts = new RememberedCounts(this.read);
+    this.counts = new RememberedCounts(this.read, (stream) => topology.infoOf(stream));
     this.handlers = new HandlerSettings(topology, subjects);
     this.clock = new BrokerClock(() => topology.readClock(), this.#logger);
     const logOptions = {

@@ -11,6 +11,7 @@ import type { JobQueueService } from '../queue/job-queue-service.js';
 import { PROGRESS_OPTIONS, type ProgressOptions } from '../queue/progress-options.js';
 import { assertQueue } from '../queue/queue-connection.js';
 import { readStats } from '../queue/stats/job-stats.js';
+import { QueueFacts } from '../queue/stats/queue-facts.js';
 import { DEFAULT_JOB_GRACE_MS, JobCheck } from '../upkeep/check-jobs.js';
 import { checkStreams } from '../upkeep/check-streams.js';
 import {
@@ -163,7 +164,7 @@ async function checkClock({ clock }: Broker): Promise<Diagnosis[]> {
 
 /** Pauses, and types that no worker takes. */
 async function checkStats(broker: Broker): Promise<Diagnosis[]> {
-  const { unhandledTypes, byType, paused } = await readStats(broker);
+  const { unhandledTypes, byType, paused } = await readStats(new QueueFacts(broker));
   const pauses = paused.map((pause) => diagnose('paused', scopeText(pause), pauseText(pause)));
   // What no worker can have is found by its messages.
   const unhandled = unhandledTypes.filter(isJobType).map((type) => {

@@ -4,6 +4,7 @@ import type { JobRecord } from '../jobs/job-record.js';
 import type { JobQueueService } from '../queue/job-queue-service.js';
 import type { JobQueueStats } from '../queue/stats/job-stats.js';
 import { JobTimes, type Times } from '../queue/stats/job-times.js';
+import type { QueueCounts } from '../queue/stats/queue-counts.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Percentiles, percentiles } from './live-samples.js';
 
@@ -49,10 +50,8 @@ export class LiveCollector {
   #following: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isTicking = false;
-  #stats: JobQueueStats | undefined;
+  #counts: QueueCounts | undefined;
   #statsAt: string | undefined;
-  #oldestPendingAt: string | undefined;
-  #oldestUnhandledAt: string | undefined;
   #since = newWindow();
 
   constructor(queue: JobQueueService, logger: Logger, onRecord: (record: JobRecord, times: Times) => void) {
@@ -105,10 +104,8 @@ export class LiveCollector {
     clearInterval(this.#timer);
     this.#following?.abort();
     this.#following = undefined;
-    this.#stats = undefined;
+    this.#counts = undefined;
     this.#statsAt = undefined;
-    this.#oldestPendingAt = undefined;
-    this.#oldestUnhandledAt = undefined;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -146,18 +143,18 @@ export class LiveCollector {
     // A broker that is slow must not be asked the same twice.
     if (this.#isTicking) return;
     this.#isTicking = true;
-    const before = this.#stats?.totalJobs;
-    await this.#readStats();
+    const before = this.#counts?.stats.totalJobs;
+    await this.#readCounts();
     this.#isTicking = false;
     const { completed, failed, waits, runs, changed, changedMore } = this.#since;
     this.#since = newWindow();
-    const total = this.#stats?.totalJobs ?? 0;
+    const { stats, ...oldest }: Partial<QueueCounts> = this.#counts ?? {};
+    const total = stats?.totalJobs ?? 0;
     const tick: Tick = {
       at: new Date(this.#queue.now()).toISOString(),
-      stats: this.#stats ?? null,
+      stats: stats ?? null,
       ...(this.#statsAt !== undefined && { statsAt: this.#statsAt }),
-      ...(this.#oldestPendingAt !== undefined && { oldestPendingAt: this.#oldestPendingAt }),
-      ...(this.#oldestUnhandledAt !== undefined && { oldestUnhandledAt: this.#oldestUnhandledAt }),
+      ...oldest,
       throughput: { completed, failed, added: Math.max(0, total - (before ?? total)) },
       waitMs: percentiles(waits),
       runMs: percentiles(runs),
@@ -174,15 +171,10 @@ export class LiveCollector {
     }
   }
 
-  async #readStats(): Promise<void> {
+  async #readCounts(): Promise<void> {
     if (this.#queue.isConnected === false) return;
     try {
-      [this.#stats, this.#oldestPendingAt] = await Promise.all([
-        this.#queue.getStats(),
-        this.#queue.oldestPendingAt(),
-      ]);
-      const isHandled = this.#stats.unhandledTypes.length === 0;
-      this.#oldestUnhandledAt = isHandled ? undefined : await this.#queue.oldestUnhandledAt();
+      this.#counts = await this.#queue.getCounts();
       this.#statsAt = new Date(this.#queue.now()).toISOString();
     } catch (err) {
       this.#logger.debug({ err }, 'cannot count the jobs now');

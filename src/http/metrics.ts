@@ -143,15 +143,15 @@ export class Metrics {
   async #read(): Promise<boolean> {
     const gauges = this.#gauges;
     try {
-      const [stats, oldest, health, workers, endpoints, providers, spent] = await Promise.all([
-        this.#queue.getStats(),
-        this.#queue.oldestPendingAt(),
-        this.#queue.health(),
-        listWorkers(this.#queue),
-        this.#readEndpoints(),
-        this.#readProviders(),
-        this.#readSpent(),
-      ]);
+      const [{ stats, oldestPendingAt: oldest }, health, workers, endpoints, providers, spent] =
+        await Promise.all([
+          this.#queue.getCounts(),
+          this.#queue.health(),
+          listWorkers(this.#queue),
+          this.#readEndpoints(),
+          this.#readProviders(),
+          this.#readSpent(),
+        ]);
       if (endpoints) {
         gauges.kept.set(endpoints.reduce((sum, endpoint) => sum + endpoint.kept.count, 0));
         for (const state of BREAKER_STATES) gauges.endpoints.set({ state }, 0);

@@ -42,7 +42,8 @@ import { readPauses } from './pause/pause-jobs.js';
 import { QueueConnection } from './queue-connection.js';
 import { type EventConsumerLag, readEventLag } from './stats/event-lag.js';
 import { FailedStates } from './stats/failed-states.js';
-import { type JobQueueStats, oldestPending, oldestUnhandled, readStats } from './stats/job-stats.js';
+import type { JobQueueStats } from './stats/job-stats.js';
+import { CountReader, type QueueCounts } from './stats/queue-counts.js';
 import { type BrokerHealth, readBrokerHealth } from './stats/stream-health.js';
 import { checkedRange, type StatsHistoryOptions } from './stats-history/history-options.js';
 import { readStatsHistory } from './stats-history/read-history.js';
@@ -52,6 +53,7 @@ const FEED_OPTIONS = { filter: true, fromSeq: true } as const;
 /** What can be read of jobs: one, pages of them, their history, counts, and what becomes of them. */
 export abstract class JobReader extends QueueConnection {
   readonly #knownIds = new KnownIds();
+  readonly #counts = new CountReader(() => this.broker());
 
   /** One job by id, or undefined when there is none, or its record has expired (7 days after its last transition). */
   async getJob(id: string): Promise<JobRecord | undefined>;
@@ -255,10 +257,12 @@ export abstract class JobReader extends QueueConnection {
    * jobs, is named some seconds later.
    */
   async getStats(): Promise<JobQueueStats> {
-    const broker = await this.broker();
-    // A job whose end is known here must not count among those that run.
-    broker.sendAnswers();
-    return readStats(broker);
+    return this.#counts.stats();
+  }
+
+  /** @internal The same, and since when jobs wait, as of one moment. */
+  async getCounts(): Promise<QueueCounts> {
+    return this.#counts.all();
   }
 
   /**
@@ -272,12 +276,12 @@ export abstract class JobReader extends QueueConnection {
    * none waits.
    */
   async oldestPendingAt(): Promise<string | undefined> {
-    return oldestPending(await this.broker());
+    return this.#counts.oldestPendingAt();
   }
 
   /** When the oldest job was enqueued of a type that no worker has ever registered, ISO 8601; undefined when none waits. */
   async oldestUnhandledAt(): Promise<string | undefined> {
-    return oldestUnhandled(await this.broker());
+    return this.#counts.oldestUnhandledAt();
   }
 
   /**
@@ -289,6 +293,15 @@ export abstract class JobReader extends QueueConnection {
   async getStatsHistory(options: StatsHistoryOptions = {}): Promise<StatsHistory> {
     const range = checkedRange(options, this.now());
     return readStatsHistory(await this.broker(), range);
+  }
+
+  /**
+   * As {@link getStatsHistory}, for a page of a screen: it counts for so long at most, and `countedUntil` says how far it came.
+   * @internal
+   */
+  async getStatsHistoryWithin(options: StatsHistoryOptions, withinMs: number): Promise<StatsHistory> {
+    const range = checkedRange(options, this.now());
+    return readStatsHistory(await this.broker(), range, withinMs);
   }
 
   /** The pauses that hold now, oldest first: what is paused, until when, why, and by whom. */

@@ -104,6 +104,47 @@ test('the states within failed are read again only where records were removed', 
   await vi.waitFor(async () => expect(await counts()).toEqual({ cancelled: 1 }));
 });
 
+test('delayed jobs are read once, and counted by type as they come and go', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { read } = await queue.broker();
+  const delayed = (count: number, type: string) =>
+    queue.addJobs(jobs(count, type).map((job) => ({ ...job, delayMs: 86_400_000 })));
+  const counts = async () => {
+    const { scheduledJobs, jobsByType } = await queue.getStats();
+    return { scheduledJobs, ...jobsByType };
+  };
+  const [first = ''] = await delayed(700, 'early');
+  await delayed(2_400, 'late');
+  expect(await counts()).toEqual({ scheduledJobs: 3_100, early: 700, late: 2_400 });
+  const page = vi.spyOn(read, 'page');
+  expect(await counts()).toEqual({ scheduledJobs: 3_100, early: 700, late: 2_400 });
+  await delayed(1, 'early');
+  expect(await counts()).toEqual({ scheduledJobs: 3_101, early: 701, late: 2_400 });
+  const pages = await Promise.all(page.mock.results.map(({ value }) => value as Promise<unknown[]>));
+  expect(pages.flat().length).toBeLessThanOrEqual(1);
+  page.mockRestore();
+  await queue.cancel(first);
+  expect((await queue.getStats()).byType.early).toMatchObject({ pending: 700, failed: 1 });
+});
+
+test('ended jobs of a type that nobody handles any more are counted without a list of all subjects', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const broker = await queue.broker();
+  const ended = Array.from({ length: 5_100 }, (_, n) => failedRecord(`${n}`, 'exhausted'));
+  await Promise.all(
+    ended.map((record, n) => broker.appendEvent({ ...record, type: n === 2_000 ? 'rare' : 'lost' }, 0)),
+  );
+  const info = vi.spyOn(broker.topology, 'streamInfo');
+  expect(await queue.getStats()).toMatchObject({ totalJobs: 5_100, failedJobs: 5_100 });
+  await vi.waitFor(async () => {
+    const { jobsByType, failedJobs } = await queue.getStats();
+    expect({ ...jobsByType, failedJobs }).toEqual({ lost: 5_099, rare: 1, failedJobs: 5_100 });
+  });
+  expect(info.mock.calls.filter(([, filter]) => filter !== undefined)).toEqual([]);
+});
+
 function failedRecord(id: string, state: 'exhausted' | 'cancelled'): JobRecord {
   const at = new Date().toISOString();
   const facts = { type: 'lost', priority: 'normal', payload: null, attempt: 1, maxAttempts: 1 } as const;

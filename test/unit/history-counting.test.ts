@@ -144,6 +144,24 @@ describe('counting', () => {
     expect(other).toMatchObject({ events: 'made', nextSeq: 3, isChanged: false });
   });
 
+  it('ends in time with what it has counted, and goes on from there', async () => {
+    const fake = new FakeBroker([ended(NOW - 3 * MINUTE), ended(NOW - 2 * MINUTE), ended(NOW - MINUTE)]);
+    fake.read.batches = async function* () {
+      for (const event of fake.events) if (event.seq >= place.nextSeq) yield [event];
+    } as typeof fake.read.batches;
+    const place = await firstPlace(fake.broker);
+    const count = (withinMs?: number) =>
+      countEvents(fake.broker, place, {
+        times: new JobTimes(),
+        onMinute: () => {},
+        ...(withinMs !== undefined && { withinMs }),
+      });
+    expect([await count(0), place.nextSeq]).toEqual([false, 2]);
+    expect([await count(0), place.nextSeq]).toEqual([false, 3]);
+    expect([await count(), place.nextSeq]).toEqual([true, 4]);
+    expect(await count(0)).toBe(true);
+  });
+
   it('believes no place beyond the last event, and no minute that has not come', async () => {
     const fake = new FakeBroker([ended(NOW - HOUR)]);
     fake.store(minute(NOW - HOUR - 30_000, 1_000_000));

@@ -9,6 +9,8 @@ export type { StoredMessage } from './direct-get.js';
 
 /** The server answers at most this many subjects of a `multi_last`. */
 const MAX_MULTI_LAST = 256;
+/** The server counts nanoseconds, which end in 2262. */
+const LATEST_MS = Date.UTC(2262, 0, 1);
 /** Messages at a time, where all of a filter are read. */
 const PAGE = 1_000;
 
@@ -39,6 +41,13 @@ export class DirectRead {
 
   bySequence(stream: string, seq: number): Promise<StoredMessage | undefined> {
     return this.#one(stream, { seq });
+  }
+
+  /** Those of some sequences, both ends included, that are there, oldest first: asked for at once. Nothing is counted before. */
+  async bySequences(stream: string, first: number, last: number): Promise<StoredMessage[]> {
+    const asked: Promise<StoredMessage | undefined>[] = [];
+    for (let seq = Math.max(first, 1); seq <= last; seq++) asked.push(this.bySequence(stream, seq));
+    return (await Promise.all(asked)).filter((message) => message !== undefined);
   }
 
   /** The first message from `seq` on that a filter matches: unlike a page of one, it does not have the rest counted. */
@@ -170,13 +179,11 @@ export class DirectRead {
     return [...found, ...missing];
   }
 
-  /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
+  /** The sequence of the first message that was stored at a time or later; infinite when none was. */
   async sequenceAt(stream: string, timeMs: number): Promise<number> {
-    const query = { batch: 1, next_by_subj: '>', start_time: new Date(Math.max(timeMs, 0)).toISOString() };
-    const { messages, end, lastSeq } = await this.#get.many(stream, query);
-    const [found] = messages;
-    if (found) return found.seq;
-    return end === 'nothing found' ? Number.POSITIVE_INFINITY : lastSeq + 1;
+    const startMs = Math.min(Math.max(timeMs, 0), LATEST_MS);
+    const query = { next_by_subj: '>', start_time: new Date(startMs).toISOString() };
+    return (await this.#one(stream, query))?.seq ?? Number.POSITIVE_INFINITY;
   }
 
   /**

@@ -145,6 +145,11 @@ export class Topology {
     return this.#jsm.streams.info(this.#subjects.streamName(kind), filter);
   }
 
+  /** The state of a stream by its name. */
+  infoOf(stream: string): Promise<StreamInfo> {
+    return this.#jsm.streams.info(stream);
+  }
+
   /** The time at the leader of EVENTS, in ms since the epoch; NaN where it does not say. */
   async readClock(): Promise<number> {
     const { ts } = (await this.streamInfo('events')) as StreamInfo & { ts?: string };

@@ -11,6 +11,7 @@ import { quoted } from '../../jobs/excerpt.js';
 import type { JobState, JobStatus } from '../../jobs/vocabulary.js';
 import type { JobQueueService } from '../../queue/job-queue-service.js';
 import type { FleetCollector } from '../fleet-collector.js';
+import { PAGE_WITHIN_MS } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 import { drawingQuery, SVG_HEADERS } from './drawings.js';
 
@@ -205,8 +206,11 @@ async function stateCounts({ queue, fleet }: FleetRoutes, machine: string): Prom
 /** Of jobs, which are found without any worker. */
 async function jobsIn(queue: JobQueueService, path: string, limit: number) {
   const [status, state] = path.split('.') as [JobStatus, JobState | undefined];
-  const { jobs } = await queue.getJobs(defined({ status, state, order: 'oldest' as const, limit }));
-  const { count, isCounting } = await countIn(queue, path);
+  const filter = defined({ status, state, order: 'oldest' as const, limit });
+  const [{ jobs }, { count, isCounting }] = await Promise.all([
+    queue.getJobsWithin(filter, PAGE_WITHIN_MS),
+    countIn(queue, path),
+  ]);
   return defined({
     jobs: jobs.map(({ id, worker, updatedAt }) => defined({ jobId: id, worker, since: updatedAt })),
     count: Math.max(count, jobs.length),

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { defined } from '../../jobs/defined.js';
-import { timeSchema } from '../job-schemas.js';
+import { PAGE_WITHIN_MS, timeSchema } from '../job-schemas.js';
 import { addRoute, type Routes } from '../route.js';
 
 const count = z.number().int().min(0);
@@ -78,6 +78,6 @@ export function statsHistoryRoutes(routes: Routes): void {
       tag: value('Only jobs with this tag'),
     }),
     answers: { 200: { description: 'A point for each step', schema: historySchema } },
-    handle: async ({ c, query }) => c.json(await queue.getStatsHistory(defined(query))),
+    handle: async ({ c, query }) => c.json(await queue.getStatsHistoryWithin(defined(query), PAGE_WITHIN_MS)),
   });
 }

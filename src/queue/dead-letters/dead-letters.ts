@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import type { DeadLetterCauses } from '../../jobs/dead-letter-causes.js';
 import { assertOptions, type OptionNames } from '../../jobs/options.js';
@@ -46,7 +47,7 @@ export class DeadLetters {
   }
 
   /**
-   * As {@link causes}, while it counts: each value gives what was found so far.
+   * As {@link causes}, while it counts: each value gives what was found so far. It rests after each page for as long as that took.
    * @internal
    */
   async countCauses(
@@ -56,9 +57,12 @@ export class DeadLetters {
     checkDeadLetterFilter(filter);
     return this.#parts.use(async (broker) => {
       let last: (() => DeadLetterCauses) | undefined;
+      let beganMs = performance.now();
       for await (const found of countCauses(broker, filter)) {
         last = found;
         onPart(found);
+        await delay(performance.now() - beganMs);
+        beganMs = performance.now();
       }
       return (last as () => DeadLetterCauses)();
     });

@@ -16,6 +16,10 @@ import {
   sampledMinute,
 } from './count-events.js';
 
+/** The process that counts has pages to answer as well: it rests for so many times as long as it counts. */
+const REST = 2;
+/** Others take its place where it is silent for long. */
+const WRITE_AFTER_MS = 5_000;
 /** Among so many messages at the end is a minute, whatever a foreign client has published. */
 const FOREIGN = 10;
 
@@ -44,13 +48,17 @@ export class HistoryCollector {
     if (!isOwn && patienceMs !== undefined && (await isAtWork(broker, end, patienceMs))) return;
     const place = await this.#goOn(broker, end);
     try {
-      const isWhole = await countEvents(broker, place, {
-        times: this.#times,
-        isStopped,
-        onMinute: (minute) => this.#write(broker, minute),
-      });
-      if (isWhole && !isStopped()) await this.#sample(broker, place);
-      if (place.isChanged) await this.#write(broker, place);
+      for (let isWhole = false; !isWhole && !isStopped(); ) {
+        isWhole = await countEvents(broker, place, {
+          times: this.#times,
+          rest: REST,
+          withinMs: WRITE_AFTER_MS,
+          isStopped,
+          onMinute: (minute) => this.#write(broker, minute),
+        });
+        if (isWhole && !isStopped()) await this.#sample(broker, place);
+        if (place.isChanged) await this.#write(broker, place);
+      }
     } catch (error) {
       // What was counted may be stored or not: the next round sees.
       this.#place = undefined;

@@ -1,4 +1,5 @@
 /** Reads EVENTS in order and counts them by minute. The same events make the same minutes, whoever reads them. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { JobRecord } from '../../jobs/job-record.js';
@@ -90,6 +91,10 @@ export interface CountOptions {
   maxEvents?: number;
   /** Counts no event that was stored at this time or later. */
   untilMs?: number;
+  /** About how long it counts at most. Defaults to as long as it takes. */
+  withinMs?: number;
+  /** Rests between two pages for so many times as long as the last one took. Defaults to not at all. */
+  rest?: number;
   isStopped?: () => boolean;
   /** Hears of each minute that is over, before the next one begins. */
   onMinute: (place: Place) => Promise<void> | void;
@@ -102,6 +107,8 @@ export interface CountOptions {
 export async function countEvents(broker: Broker, place: Place, options: CountOptions): Promise<boolean> {
   const { times, isStopped = () => false, onMinute } = options;
   const { maxEvents = Number.POSITIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = options;
+  const { withinMs = Number.POSITIVE_INFINITY, rest = 0 } = options;
+  const endMs = performance.now() + withinMs;
   const oldestMs = broker.clock.now() - HISTORY_MAX_AGE_MS;
   const { created, state } = await broker.topology.streamInfo('events');
   if (place.events !== String(created)) {
@@ -112,6 +119,7 @@ export async function countEvents(broker: Broker, place: Place, options: CountOp
   place.nextSeq = Math.min(place.nextSeq, state.last_seq + 1);
   const stream = broker.subjects.streamName('events');
   let left = maxEvents;
+  let beganMs = performance.now();
   for await (const page of broker.read.batches(stream, '>', place.nextSeq, PAGE, state.last_seq)) {
     for (const message of page) {
       if (message.timeMs >= untilMs) return true;
@@ -128,7 +136,10 @@ export async function countEvents(broker: Broker, place: Place, options: CountOp
       place.nextSeq = message.seq + 1;
     }
     left -= page.length;
-    if (isStopped() || left <= 0) return place.nextSeq > state.last_seq;
+    const isOver = isStopped() || left <= 0 || performance.now() >= endMs;
+    if (isOver || place.nextSeq > state.last_seq) return place.nextSeq > state.last_seq;
+    if (rest > 0) await delay(rest * (performance.now() - beganMs));
+    beganMs = performance.now();
   }
   return true;
 }

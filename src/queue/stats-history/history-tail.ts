@@ -40,6 +40,7 @@ export class HistoryTail {
     broker: Broker,
     { fromMs, toMs }: { fromMs: number; toMs: number },
     end: HistoryEnd,
+    withinMs = Number.POSITIVE_INFINITY,
   ): Promise<CountedTail> {
     const endMs = end.minute && minuteOf(Date.parse(end.minute.at));
     if (endMs !== undefined && endMs >= toMs) return { minutes: [] };
@@ -57,6 +58,7 @@ export class HistoryTail {
       times: tail.times,
       maxEvents: this.#maxEvents,
       untilMs: toMs,
+      withinMs,
       onMinute: (place) => void tail.minutes.push(minuteAt(place)),
     });
     const { place, isWhole } = tail;

@@ -22,10 +22,10 @@ class HistoryReader {
   readonly #known = new KnownMinutes();
   readonly #tail = new HistoryTail();
 
-  read(broker: Broker, range: HistoryRange): Promise<StatsHistory> {
+  read(broker: Broker, range: HistoryRange, withinMs: number): Promise<StatsHistory> {
     return this.#turns.run(async () => {
       const end = await endOfHistory(broker);
-      const { minutes, countedUntil } = await this.#tail.count(broker, range, end);
+      const { minutes, countedUntil } = await this.#tail.count(broker, range, end, withinMs);
       const counted = new Map(minutes.map((minute) => [minuteOf(Date.parse(minute.at)), minute]));
       const sum = new HistorySum(range);
       await this.#known.each(broker, range, end, (minute) => {
@@ -43,11 +43,18 @@ class HistoryReader {
 
 const readers = new WeakMap<Broker, HistoryReader>();
 
-/** Reads HISTORY, and counts by itself what no server has counted yet. Nothing is written. */
-export function readStatsHistory(broker: Broker, range: HistoryRange): Promise<StatsHistory> {
+/**
+ * Reads HISTORY, and counts by itself what no server has counted yet. Nothing is written.
+ * @param withinMs about how long it counts at most. Defaults to as long as it takes
+ */
+export function readStatsHistory(
+  broker: Broker,
+  range: HistoryRange,
+  withinMs = Number.POSITIVE_INFINITY,
+): Promise<StatsHistory> {
   const reader = readers.get(broker) ?? new HistoryReader();
   readers.set(broker, reader);
-  return reader.read(broker, range);
+  return reader.read(broker, range, withinMs);
 }
 
 /** Whether a minute that was counted here says as much as the one that is stored. */
