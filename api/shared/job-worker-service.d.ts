@@ -384,6 +384,8 @@ declare class DirectRead {
     /** The last message on each subject of a filter, oldest first; as {@link lastTogether}. */
     eachTogether(stream: string, filter: string): Promise<StoredMessage[]>;
     bySequence(stream: string, seq: number): Promise<StoredMessage | undefined>;
+    /** Those of some sequences, both ends included, that are there, oldest first: asked for at once. Nothing is counted before. */
+    bySequences(stream: string, first: number, last: number): Promise<StoredMessage[]>;
     /** The first message from `seq` on that a filter matches: unlike a page of one, it does not have the rest counted. */
     next(stream: string, filter: string, seq?: number): Promise<StoredMessage | undefined>;
     /** How many messages from `seq` on a filter matches, without reading them: the first one says how many follow. */
@@ -424,7 +426,7 @@ declare class DirectRead {
      * @param seq may be infinite, for the last message
      */
     pageBefore(stream: string, filter: string, seq: number, limit: number, first?: number): Promise<StoredMessage[]>;
-    /** The sequence of the first message that was stored at a time or later; one past the last when none was. */
+    /** The sequence of the first message that was stored at a time or later; infinite when none was. */
     sequenceAt(stream: string, timeMs: number): Promise<number>;
     /**
      * The last message on each subject of each filter, in no particular order.
@@ -560,6 +562,8 @@ declare class Topology {
     /** How long records are kept, in milliseconds; infinite without a limit. */
     eventsMaxAgeMs(): Promise<number>;
     streamInfo(kind: StreamKind | ExtraKind, subjectsFilter?: string): Promise<StreamInfo>;
+    /** The state of a stream by its name. */
+    infoOf(stream: string): Promise<StreamInfo>;
     /** The time at the leader of EVENTS, in ms since the epoch; NaN where it does not say. */
     readClock(): Promise<number>;
     /** Removes every message of the subject, at most up to the sequence `upTo`; returns how many. */
@@ -1236,13 +1240,21 @@ declare class ScheduleMessages {
     knowsTimeZones(): Promise<boolean>;
 }
 
+/** As much of a stream's state as says what was removed from it. */
+interface StreamExtent {
+    created: string;
+    state: {
+        last_seq: number;
+        messages: number;
+    };
+}
 /**
- * How many messages filters match. A small number is counted each time. Of a large one only what has come since is, and what was
- * removed shows some seconds later.
+ * How many messages filters match. A small number is counted each time. Of a large one only what has come since is. As long as nothing is
+ * removed from the stream, it is not counted again; what was removed shows some seconds later.
  */
 declare class RememberedCounts {
     #private;
-    constructor(read: Pick<DirectRead, 'count' | 'last'>);
+    constructor(read: Pick<DirectRead, 'count'>, extentOf: (stream: string) => Promise<StreamExtent>);
     of(stream: string, filter: string): Promise<number>;
 }
 

@@ -11,9 +11,22 @@ const DERIVED_HASH_LENGTH = 16;
 const ULID_AGE_MS = 60_000;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const SEQUENCE_ID = /^(webhook-)?seq-(\d{1,16})$/;
+/** The beginning of a ULID that says its time to 17 minutes at least. Ten characters say it to the millisecond. */
+const ULID_START = /^[0-7][0-9A-HJKMNP-TV-Z]{5,25}/;
+const ULID_TIME = 10;
+const ULID_LENGTH = 26;
 
 /** A new id that sorts by time (ULID), unique across processes. */
 export const generateJobId: () => string = nextUlid;
+
+/** When ids were made that are generated, or derived from generated ones, and begin like this; undefined where that does not say. */
+export function generatedBetween(start: string): { fromMs: number; toMs: number } | undefined {
+  const ulid = ULID_START.exec(start)?.[0];
+  if (ulid === undefined || (ulid.length < ULID_LENGTH && ulid !== start)) return undefined;
+  const time = ulid.slice(0, ULID_TIME);
+  const at = (rest: string) => decodeTime(time.padEnd(ULID_TIME, rest).padEnd(ULID_LENGTH, rest));
+  return { fromMs: at('0'), toMs: at('Z') };
+}
 
 /** True for an id that may stand in a subject: 1 to `maxLength` of `[A-Za-z0-9_-]`. */
 export function isJobId(value: unknown, maxLength = MAX_DERIVED_ID_LENGTH): boolean {

@@ -7,6 +7,7 @@ import {
   NonRetryableError,
   snooze,
 } from '../../src/index.js';
+import { generatedBetween, generateJobId } from '../../src/jobs/job-id.js';
 import { type Fleet, startFleet } from '../support/fleet.js';
 import { startNats } from '../support/nats.js';
 
@@ -132,6 +133,36 @@ test('what was read is not read again, and what comes and goes meanwhile shows',
   for (const order of ORDERS)
     expect((await idsOf(fleet, { id: 'few-', order })).sort()).toEqual(['few-0', 'few-waiting']);
 }, 120_000);
+
+test('a search by the beginning of a generated id begins where it was made, and finds what lies elsewhere too', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { read, subjects } = await queue.broker();
+  await addEnded(fleet, 'older-', 40);
+  const early = generateJobId();
+  const start = early.slice(0, 8);
+  await addEnded(fleet, `${start}-early-`, 3);
+  await addEnded(fleet, 'newer-', 40);
+  await queue.addJob('nobody_runs_it', null, 'low', { id: `${start}-waits` });
+  const wanted = [0, 1, 2].map((n) => `${start}-early-${n}`);
+  // The server says where a time is: here, as if a minute had passed before the newer ones came.
+  const sequenceAt = read.sequenceAt.bind(read);
+  const { fromMs } = generatedBetween(start) as { fromMs: number };
+  const late = vi.spyOn(read, 'sequenceAt').mockImplementation(async (stream, timeMs) => {
+    if (timeMs < fromMs) return sequenceAt(stream, timeMs);
+    return stream === subjects.streamName('events') ? 44 : 1;
+  });
+  for (const order of ORDERS) {
+    const ids = await idsOf(fleet, { id: start, order, limit: 2 });
+    expect(ids.slice(0, 3)).toEqual(order === 'oldest' ? wanted : [...wanted].reverse());
+    expect(ids.slice(3)).toEqual([`${start}-waits`]);
+  }
+  late.mockRestore();
+  for (const other of ['00000000', '7ZZZZZZZ']) {
+    await addEnded(fleet, `${other}-`, 2);
+    for (const order of ORDERS) expect(await idsOf(fleet, { id: other, order, limit: 1 })).toHaveLength(2);
+  }
+});
 
 test('a search finds the jobs of streams that were deleted and recreated', async () => {
   await using fleet = await startFleet({ nats, handlers });

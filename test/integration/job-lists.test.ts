@@ -179,6 +179,39 @@ describe('250 jobs in every state', () => {
   });
 });
 
+test('jobs of dense and rare types are listed past removed messages, and nothing is counted for dense ones', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  const { queue } = fleet;
+  const { read, subjects, topology } = await queue.broker();
+  const add = (type: string, count: number) =>
+    queue.addJobs(Array.from({ length: count }, (_, n) => ({ type, payload: { n } })));
+  const parts = [
+    await add('gone', 90),
+    await add('common', 140),
+    await add('rare', 1),
+    await add('gone', 300),
+    await add('common', 400),
+    await add('rare', 1),
+    await add('common', 70),
+  ];
+  await topology.purge('jobs', subjects.workFilter('jobs', 'normal', 'gone'));
+  const left = parts.filter((_, place) => place !== 0 && place !== 3);
+  const rare = left.filter(({ length }) => length === 1).flat();
+  for (const order of ['oldest', 'newest'] as const) {
+    const inOrder = (ids: string[]) => (order === 'oldest' ? ids : [...ids].reverse());
+    expect(await listAll(queue, { order }, 50)).toEqual(inOrder(left.flat()));
+    expect(await listAll(queue, { order, type: 'rare' }, 50)).toEqual(inOrder(rare));
+    expect(await listAll(queue, { order, type: 'gone' }, 50)).toEqual([]);
+    const counting = (['page', 'pageBefore', 'count', 'extent'] as const).map((name) => vi.spyOn(read, name));
+    const { jobs } = await queue.getJobs({ order, type: 'common', limit: 50 });
+    expect(jobs.map(({ id }) => id)).toEqual(
+      inOrder(left.filter(({ length }) => length > 1).flat()).slice(0, 50),
+    );
+    for (const asked of counting) expect(asked).not.toHaveBeenCalled();
+    vi.restoreAllMocks();
+  }
+});
+
 test('an empty queue has no jobs and counts nothing', async () => {
   await using fleet = await startFleet({ nats, workers: 0 });
   expect(await fleet.queue.getJobs()).toEqual({ jobs: [] });

@@ -25,7 +25,12 @@ export class NewestPages {
     before: number,
     limit: number,
   ): Promise<StoredMessage[]> {
-    let end = Number.isFinite(before) ? before : ((await read.last(stream, '>'))?.seq ?? 0);
+    let end = before;
+    if (!Number.isFinite(before)) {
+      // Where the last message of a stream was removed, the server finds none.
+      const last = (await read.last(stream, '>')) ?? (await read.last(stream, filter));
+      end = last?.seq ?? 0;
+    }
     const most = limit * SURPLUS;
     let width = Math.ceil((this.#widths.get(filter) ?? FIRST_WIDTH) * limit);
     let tooWide = Number.POSITIVE_INFINITY;

@@ -64,6 +64,8 @@ class StreamIds {
   /** In the order of the stream, without an overlap. */
   readonly #runs: Run[] = [];
   readonly #loading = new Map<string, Promise<Loaded>>();
+  /** The run after the one that a search was given, which is read while that one is gone through. */
+  readonly #ahead = new Map<string, Promise<Loaded>>();
   #characters = 0;
   #first = 1;
   #last = 0;
@@ -95,18 +97,35 @@ class StreamIds {
     const edge = isForward ? run.last : run.first;
     const end = taken.length < hits.length ? (taken.at(-1) ?? edge) : edge;
     const isEnd = isForward ? end >= last : end <= first;
+    const next = end + (isForward ? 1 : -1);
+    if (!isEnd && end === edge && cost.read > 0) this.#readAhead(broker, kind, direction, next);
     return {
       messages,
-      ...(!isEnd && { next: end + (isForward ? 1 : -1) }),
+      ...(!isEnd && { next }),
       read: cost.read + taken.length,
       bytes: cost.bytes + bytesOf(messages),
     };
   }
 
+  /** Only while a search reads what nobody has read: it goes on, as a rule. */
+  #readAhead(broker: Broker, kind: StreamKind, direction: Direction, seq: number): void {
+    const key = `${direction} ${seq}`;
+    if (this.#ahead.has(key) || this.#runs.some(({ first, last }) => first <= seq && seq <= last)) return;
+    const reading = this.#runAt(broker, kind, direction, seq);
+    this.#ahead.clear();
+    this.#ahead.set(key, reading);
+    // It is read again by whoever needs it.
+    reading.catch(() => this.#ahead.delete(key));
+  }
+
   async #runAt(broker: Broker, kind: StreamKind, direction: Direction, seq: number): Promise<Loaded> {
+    const key = `${direction} ${seq}`;
+    const ahead = this.#ahead.get(key);
+    this.#ahead.delete(key);
+    // With what it cost.
+    if (ahead) return ahead;
     const run = this.#runs.find(({ first, last }) => first <= seq && seq <= last);
     if (run) return { run, read: 0, bytes: 0 };
-    const key = `${direction} ${seq}`;
     const shared = this.#loading.get(key);
     // Sources of one stream are read side by side.
     if (shared) return { run: (await shared).run, read: 0, bytes: 0 };
@@ -133,9 +152,16 @@ class StreamIds {
   async #readBack({ read, subjects }: Broker, kind: StreamKind, seq: number): Promise<Loaded> {
     const below = this.#runs.findLast((run) => run.last < seq)?.last ?? 0;
     const floor = Math.max(below + 1, this.#first);
-    const messages = (await read.pageBefore(subjects.streamName(kind), '>', seq, RUN, floor)).reverse();
+    const stream = subjects.streamName(kind);
+    const near = Math.max(floor, seq - RUN + 1);
+    let messages = (await read.page(stream, '>', near, RUN)).filter((message) => message.seq <= seq);
+    let first = near;
+    if (near > floor && messages.length < RUN / 4) {
+      // Most of them were removed.
+      messages = (await read.pageBefore(stream, '>', seq, RUN, floor)).reverse();
+      first = messages.length === RUN ? (messages[0]?.seq ?? floor) : floor;
+    }
     const [oldest] = messages;
-    const first = oldest && messages.length === RUN ? oldest.seq : floor;
     const isBeforeKnown = this.#runs.some((run) => run.first === seq + 1);
     const last = isBeforeKnown ? seq : (messages.at(-1)?.seq ?? seq);
     const run = { first, last, size: messages.length, lines: linesOf(subjects, kind, messages) };

@@ -1,6 +1,7 @@
 /** Lists of jobs: sources that are read side by side, a page at a time. */
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
+import { generatedBetween } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
 import { ANY } from '../../wire/subjects.js';
 import { findJob } from '../job-lookup.js';
@@ -15,8 +16,9 @@ import {
   statusWanted,
 } from './job-filter.js';
 import type { KnownIds } from './known-ids.js';
-import { orderByStart, orderByTime } from './list-order.js';
-import { type Direction, pageReader, type Source, sourcesOf } from './sources.js';
+import { type ListOrder, orderByStart, orderByTime } from './list-order.js';
+import { NearbyPages } from './nearby-pages.js';
+import { type Direction, type Source, type StoredRange, sourcesOf } from './sources.js';
 import { orderByTag } from './tagged.js';
 
 /** What one page may cost. */
@@ -29,7 +31,7 @@ interface Allowance {
 }
 
 /** A list takes jobs from what it reads. */
-const LISTING: Allowance = { minMessages: 500, maxMessages: 10_000, maxMs: 100 };
+const LISTING: Allowance = { minMessages: 1_000, maxMessages: 10_000, maxMs: 100 };
 /** A search by id reads ids, each once in the life of a process. */
 const SEARCHING: Allowance = { minMessages: 100_000, maxMessages: Number.POSITIVE_INFINITY, maxMs: 1_000 };
 /** A list by tags, by worker or by the code of an error passes over what has another status, worker or code. */
@@ -38,13 +40,17 @@ const MAX_BYTES = 64 * 1024 * 1024;
 /** Of whoever does not wait for long: one run of ids. */
 const MIN_WITHIN = 5_000;
 
+/** How long before its job's messages an id was made as a rule, and by how much the clock of a producer may be ahead. */
+const LATER_MS = 60_000;
+const EARLIER_MS = 5_000;
+
 /** Messages read at once at most: as many as the broker sends the last events of in one request. */
 const READ = 256;
 
 /**
  * A page of jobs. Without an order and what implies one: processing, pending (critical first, then oldest first), completed,
- * failed. Else by the time of the last change, after the job whose whole id the filter has. Jobs that move meanwhile can be
- * missed between two pages.
+ * failed. Else by the time of the last change, after the job whose whole id the filter has; those of a generated id, or of the beginning
+ * of one, that changed within a minute after it was made come first. Jobs that move meanwhile can be missed between two pages.
  * @param withinMs about how long it may search at most
  * @throws ValidationError `JETFLEET_OPTION_INVALID` for a filter, limit or cursor that cannot be used
  */
@@ -62,9 +68,12 @@ export async function listJobs(
   const fits = fitting(filter, range);
   const query = { ...filter, ...(status && { status }) };
   const ofAll = () => {
-    const readPage = id === undefined ? pageReader(broker) : knownIds.pageReader(broker, id);
+    const readPage = id === undefined ? new NearbyPages(broker).page : knownIds.pageReader(broker, id);
     const orderOf = isByTime(filter) ? orderByTime : orderByStart;
-    return orderOf(broker, query, sourcesOf(broker, type, range, readPage));
+    const parts = searchParts(id).map((stored) =>
+      orderOf(broker, query, sourcesOf(broker, type, range, readPage, stored)),
+    );
+    return { ...(parts[0] as ListOrder), groups: parts.flatMap(({ groups }) => groups) };
   };
   const { letter, direction, groups } = tags.length > 0 ? orderByTag(broker, { ...query, tags }) : ofAll();
   const sizes = groups.map(({ length }) => length);
@@ -90,6 +99,17 @@ export async function listJobs(
     }
   }
   return { jobs: [...jobs.values()] };
+}
+
+/**
+ * The parts in which a search by id goes through the streams. A generated id says when it was made: as a rule its job has ended soon after, so
+ * that part comes first. Clocks may be wrong, and jobs wait: all else follows.
+ */
+function searchParts(id: string | undefined): StoredRange[] {
+  const made = id === undefined ? undefined : generatedBetween(id);
+  if (!made) return [{}];
+  const [fromMs, beforeMs] = [made.fromMs - EARLIER_MS, made.toMs + LATER_MS];
+  return [{ fromMs, beforeMs }, { fromMs: beforeMs }, { beforeMs: fromMs }];
 }
 
 function isByTime(filter: JobFilter): boolean {

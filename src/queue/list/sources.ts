@@ -57,13 +57,28 @@ interface WorkLimits extends Limits {
   isPending?: boolean;
 }
 
+/** When messages were stored, milliseconds since the epoch. Defaults to any time. */
+export interface StoredRange {
+  fromMs?: number;
+  beforeMs?: number;
+}
+
 /** A message is stored a little after the time on its record, and clocks differ. */
 const SLACK_MS = 250;
 
 export type Sources = ReturnType<typeof sourcesOf>;
 
-/** The sources of the jobs that may have changed in a range of time. */
-export function sourcesOf(broker: Broker, type: string | Any, changed: TimeRange, readPage: ReadPage) {
+/**
+ * The sources of the jobs that may have changed in a range of time.
+ * @param stored of the messages that they are listed by
+ */
+export function sourcesOf(
+  broker: Broker,
+  type: string | Any,
+  changed: TimeRange,
+  readPage: ReadPage,
+  stored: StoredRange = {},
+) {
   const { subjects } = broker;
   const sourceOf = (
     kind: StreamKind,
@@ -76,7 +91,7 @@ export function sourcesOf(broker: Broker, type: string | Any, changed: TimeRange
     return {
       toJobs,
       read: async (direction, from, size) => {
-        bounds ??= boundsOf(broker, kind, range, limits);
+        bounds ??= boundsOf(broker, kind, range, stored, limits);
         let { first, last } = await bounds;
         if (from !== undefined && direction === 'oldest') first = Math.max(first, from);
         if (from !== undefined && direction === 'newest') last = Math.min(last, from);
@@ -124,35 +139,39 @@ async function boundsOf(
   { read, subjects }: Broker,
   kind: StreamKind,
   { sinceMs, untilMs }: TimeRange,
+  { fromMs, beforeMs }: StoredRange,
   limits: Limits,
 ): Promise<SequenceRange> {
   const stream = subjects.streamName(kind);
-  const [since, until, first, last] = await Promise.all([
+  const [since, until, from, before, first, last] = await Promise.all([
     sinceMs > 0 ? read.sequenceAt(stream, sinceMs - SLACK_MS) : 1,
     Number.isFinite(untilMs) ? read.sequenceAt(stream, untilMs + SLACK_MS) : Number.POSITIVE_INFINITY,
+    fromMs === undefined ? 1 : read.sequenceAt(stream, fromMs),
+    beforeMs === undefined ? Number.POSITIVE_INFINITY : read.sequenceAt(stream, beforeMs),
     limits.first?.() ?? 1,
     limits.last?.() ?? Number.POSITIVE_INFINITY,
   ]);
-  return { first: Math.max(since, first), last: Math.min(until - 1, last) };
+  return { first: Math.max(since, from, first), last: Math.min(until - 1, before - 1, last) };
 }
 
-/** Reads all messages of a filter. */
-export function pageReader({ read, subjects }: Broker): ReadPage {
-  return async ({ kind, filter, direction, size, first, last }) => {
-    const stream = subjects.streamName(kind);
-    const isForward = direction === 'oldest';
-    const page = isForward
-      ? await read.page(stream, filter, first, size)
-      : await read.pageBefore(stream, filter, last, size, first);
-    const messages = page.filter(({ seq }) => seq <= last);
-    const end = messages.at(-1);
-    const isLast = !end || messages.length < size || end.seq === (isForward ? last : first);
-    return {
-      messages,
-      ...(!isLast && { next: end.seq + (isForward ? 1 : -1) }),
-      read: page.length,
-      bytes: bytesOf(page),
-    };
+/** A page of messages that a filter matches, as the server finds them: it counts all that follow. */
+export async function filterPage(
+  { read, subjects }: Broker,
+  { kind, filter, direction, size, first, last }: PageQuery,
+): Promise<Page> {
+  const stream = subjects.streamName(kind);
+  const isForward = direction === 'oldest';
+  const page = isForward
+    ? await read.page(stream, filter, first, size)
+    : await read.pageBefore(stream, filter, last, size, first);
+  const messages = page.filter(({ seq }) => seq <= last);
+  const end = messages.at(-1);
+  const isLast = !end || messages.length < size || end.seq === (isForward ? last : first);
+  return {
+    messages,
+    ...(!isLast && { next: end.seq + (isForward ? 1 : -1) }),
+    read: page.length,
+    bytes: bytesOf(page),
   };
 }
 
