@@ -295,10 +295,7 @@ export class CommitLog {
     this.#sendLater(left);
   }
 
-  /**
-   * The messages may be stored or not. De-duplication and the expectation make sending them again safe, but in no batch,
-   * which the server refuses as a whole.
-   */
+  /** They may be stored or not. De-duplication and the expectation make sending them again safe, but in no batch: it would be refused whole. */
   #onSilence(writes: readonly PendingWrite[]): void {
     for (const write of writes) write.maybeStored = true;
     this.#sendAgain(writes, this.#batchFrom - 1);
