@@ -191,6 +191,8 @@ declare class Subjects {
     tokensOf(subject: string): string[];
 }
 
+/** What a handler reports while it runs: the subjects and the messages of ACTIVITY. */
+
 /** `progress` keeps how far the job is, `log` its lines, `chunk` the parts of its result. */
 declare const ACTIVITY_KINDS: readonly ['progress', 'log', 'chunk'];
 type ActivityKind = (typeof ACTIVITY_KINDS)[number];
@@ -820,6 +822,8 @@ declare class Replies {
      */
     flush(): boolean;
 }
+
+/** A job as a work message: what a producer in any language publishes. */
 
 interface WorkMessage {
     subject: string;
@@ -2040,6 +2044,8 @@ interface JobCost {
     isUnpriced: boolean;
     instances: InstanceCost[];
 }
+
+/** The ledger against what the providers show: where they differ, and what of that can be proven and written. */
 
 interface ReconcileOptions {
     /** The accounts that are compared with the ledger. */

@@ -1,5 +1,6 @@
 import { withDeadline } from '../jobs/deadline.js';
 import { defined } from '../jobs/defined.js';
+import { isCount } from '../jobs/guards.js';
 import { guardedSignal } from '../telemetry/guarded-signal.js';
 import { type CallTurns, carrying, turnsOf } from './api/call-turns.js';
 import { type GpuProvider, type Instance, isInstanceId, type Offer, type Template } from './provider.js';
@@ -123,8 +124,7 @@ function isInstance(value: unknown): value is Instance {
 
 function isOffer(value: unknown): boolean {
   const { productId, region, pricePerHour } = (value ?? {}) as Partial<Offer>;
-  const isPriced = Number.isSafeInteger(pricePerHour) && (pricePerHour as number) >= 0;
-  return typeof productId === 'string' && typeof region === 'string' && isPriced;
+  return typeof productId === 'string' && typeof region === 'string' && isCount(pricePerHour);
 }
 
 function isTemplate(value: unknown): boolean {

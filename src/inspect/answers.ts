@@ -1,5 +1,7 @@
 /** What workers say of themselves, checked: anybody who may publish on the broker can answer in their place. */
+
 import * as z from 'zod';
+import { isTime } from '../jobs/guards.js';
 import { JobPriority } from '../jobs/vocabulary.js';
 import type { InspectionRecord, WorkerInfo } from '../wire/inspection.js';
 import type { Chart } from './chart.js';
@@ -11,7 +13,7 @@ const MAX_EDGES = 600;
 const text = z.string().max(4_000);
 const name = z.string().max(500);
 const names = z.array(name).max(100);
-const time = name.refine((value) => !Number.isNaN(Date.parse(value)));
+const time = name.refine((value) => isTime(value));
 
 const chartSchema: z.ZodType<Chart> = z.object({
   id: name,

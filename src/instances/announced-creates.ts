@@ -1,6 +1,8 @@
 /** The creates that a job has sent, on its record before each is sent: whoever finds the instance knows what it costs. */
+
 import type { GpuProvider, Instance, Offer } from '../gpu/provider.js';
 import { defined } from '../jobs/defined.js';
+import { isCount, isTime } from '../jobs/guards.js';
 import { textField } from '../jobs/text-field.js';
 
 export interface AnnouncedCreate {
@@ -52,13 +54,11 @@ export function announcedIn(checkpoint: unknown): AnnouncedCreate[] {
 }
 
 function isAnnounced(value: unknown): value is AnnouncedCreate {
-  const { pricePerHour, billedMs } = Object(value) as Partial<Record<keyof AnnouncedCreate, unknown>>;
-  const isPriced = Number.isSafeInteger(pricePerHour) && (pricePerHour as number) >= 0;
-  const isBilled = billedMs === undefined || (Number.isSafeInteger(billedMs) && (billedMs as number) > 0);
-  const isTimed = !Number.isNaN(Date.parse(textField(value, 'sentAt') ?? ''));
+  const { pricePerHour, billedMs, sentAt } = Object(value) as Partial<Record<keyof AnnouncedCreate, unknown>>;
+  const isBilled = billedMs === undefined || (isCount(billedMs) && billedMs > 0);
   const hasAll = TEXTS.every((name) => textField(value, name) !== undefined);
   const isNamed = textField({ account: '', ...Object(value) }, 'account') !== undefined;
-  return isPriced && isBilled && isTimed && hasAll && isNamed;
+  return isCount(pricePerHour) && isBilled && isTime(sentAt) && hasAll && isNamed;
 }
 
 const TEXTS = ['provider', 'region', 'productId', 'billingMode'] as const;

@@ -15,6 +15,7 @@ import { findJob } from '../queue/job-lookup.js';
 import { redriveJob } from '../queue/job-redrive.js';
 import { type Diagnosis, diagnose } from '../upkeep/finding.js';
 import type { ResourceCheck, ResourceCheckOf } from '../upkeep/sweeper.js';
+import { isEnding } from './ending.js';
 import type { KnownInstance } from './instance-directory.js';
 import { deleteInstance, deletesAfter, givenUpBy, instanceNameOf, monitorInstance } from './jobs.js';
 import { OwnerSearch } from './owner-search.js';
@@ -154,7 +155,7 @@ export class InstanceCheck implements ResourceCheck {
     try {
       for await (const instance of this.#source.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
         const { id, status } = instance;
-        if (status === 'terminated' || status === 'terminating') continue;
+        if (isEnding(status)) continue;
         if ((createdMs(instance) ?? Number.POSITIVE_INFINITY) > now) {
           undated.set(id, instance);
           seen.add(id);

@@ -1,4 +1,5 @@
 /** What the charts of `auto_stop` and `extend_lease` call: signals, and the record of the job that keeps a lease. */
+
 import type { AnyActorLogic } from 'xstate';
 import {
   autoStopMachine,
@@ -9,6 +10,7 @@ import {
 } from '../../machines/index.js';
 import type { Broker } from '../broker/broker.js';
 import { defined } from '../jobs/defined.js';
+import { isTime } from '../jobs/guards.js';
 import { isJobId } from '../jobs/job-id.js';
 import { readSignal } from '../jobs/signals.js';
 import { textField } from '../jobs/text-field.js';
@@ -37,8 +39,7 @@ async function said(broker: Broker, jobId: string, name: string, field: string):
       const read = readSignal(data);
       const opened = read && (await broker.sealer.open(read.data, { type: '', field: 'signal' }));
       const text = textField(opened, field);
-      const isTime = !Number.isNaN(Date.parse(text ?? ''));
-      return { atMs: timeMs, value: isTime ? text : undefined, seq };
+      return { atMs: timeMs, value: isTime(text) ? text : undefined, seq };
     }),
   );
 }

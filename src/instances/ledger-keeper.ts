@@ -31,7 +31,7 @@ import { firstOf, isCreatedLast, rentalOf, unownedRental } from './rental.js';
 const NOTED_WITHIN_MS = 10_000;
 /** From a job back to the create job that it is about. */
 const MAX_PARENTS = 4;
-/** Instances of which nothing is known, so that they are searched for once. */
+/** Instances that no record knows. Each is searched for once. */
 const MAX_UNKNOWN = 1_000;
 
 export interface LedgerKeeperOptions {

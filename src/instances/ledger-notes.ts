@@ -1,5 +1,7 @@
 /** What the record of a job proves of the instance that it is about, for the ledger: a function of records alone, so that any worker notes the same. */
+
 import type { Proven, WatchCheckpoint } from '../../machines/index.js';
+import { isCount, isTime } from '../jobs/guards.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { textField } from '../jobs/text-field.js';
 import type { LedgerNote } from '../money/ledger-entry.js';
@@ -38,7 +40,7 @@ const NOTES: Readonly<Record<string, NotesOf>> = {
 /** The types of jobs that have something to note. */
 export const NOTED_TYPES: readonly string[] = Object.keys(NOTES);
 
-/** @param before the record that it follows, of which all is noted already */
+/** @param before the record that it follows; all of that one is noted already */
 export function notesOf(record: JobRecord, before?: JobRecord): NotedInstance[] {
   return NOTES[record.type]?.(record, before) ?? [];
 }
@@ -77,8 +79,7 @@ const PROOFS: readonly string[] = [
 function provenBy(record: JobRecord | undefined): Proven | undefined {
   const { proven: found } = Object(record?.checkpoint) as { proven?: unknown };
   const is = textField(found, 'is');
-  const since = textField(found, 'since');
-  const isProof = is !== undefined && PROOFS.includes(is) && !Number.isNaN(Date.parse(since ?? ''));
+  const isProof = is !== undefined && PROOFS.includes(is) && isTime(textField(found, 'since'));
   return isProof ? (found as Proven) : undefined;
 }
 
@@ -112,14 +113,10 @@ function watched(record: JobRecord, before: JobRecord | undefined): NotedInstanc
   // A look that finds the price of the one before, or none, is no news.
   const isShown = at !== undefined && at !== then.priceShownAt;
   const isNews = isShown && (then.priceShownAt === undefined || pricePerHour !== then.pricePerHour);
-  if (isNews && isAmount(pricePerHour)) notes.push({ what: 'price', at, pricePerHour });
+  if (isNews && isCount(pricePerHour)) notes.push({ what: 'price', at, pricePerHour });
   if (textField(result, 'event') === 'spotInterrupted')
     notes.push({ what: 'interrupted', at: now.suspect?.since ?? updatedAt });
   return notes.length === 0 ? [] : ofPayload(record, notes);
-}
-
-function isAmount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function idsIn(value: unknown, name: string): string[] {
@@ -136,6 +133,5 @@ function ofPayload({ payload }: JobRecord, notes: LedgerNote[]): NotedInstance[]
 function absentSince({ checkpoint, updatedAt }: JobRecord): string {
   const { absent } = Object(checkpoint) as { absent?: unknown };
   const since = textField(absent, 'since');
-  const isTime = since !== undefined && !Number.isNaN(Date.parse(since));
-  return isTime && since < updatedAt ? since : updatedAt;
+  return isTime(since) && since < updatedAt ? since : updatedAt;
 }

@@ -1,4 +1,5 @@
 /** The ledger against what the providers show: where they differ, and what of that can be proven and written. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import { ownId } from '../gpu/instance-home.js';
@@ -16,6 +17,7 @@ import { LedgerStore } from '../money/ledger-store.js';
 import { noted, openedEntry } from '../money/noted-entry.js';
 import { ANY } from '../wire/subjects.js';
 import { accountsOf } from './accounts.js';
+import { isEnding } from './ending.js';
 import type { KnownInstance } from './instance-directory.js';
 import { OwnerSearch } from './owner-search.js';
 import { notesOfRecords } from './record-notes.js';
@@ -328,10 +330,6 @@ class Comparison {
   get #now(): string {
     return new Date(this.#options.broker.clock.now()).toISOString();
   }
-}
-
-function isEnding(status: Instance['status']): boolean {
-  return status === 'terminated' || status === 'terminating';
 }
 
 /** Undefined for a status that says nothing of what is billed. */

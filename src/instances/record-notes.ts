@@ -1,4 +1,4 @@
-/** What the records of jobs say of instances, of which a worker could not note it when they ended. */
+/** What the records of jobs say of instances, where a worker could not note it when the job ended. */
 import type { Broker } from '../broker/broker.js';
 import { qualifiedId } from '../gpu/instance-home.js';
 import type { LedgerEntry, LedgerNote } from '../money/ledger-entry.js';

@@ -8,6 +8,7 @@ import { RetryableError } from '../jobs/errors.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { ANY } from '../wire/subjects.js';
+import { isEnding } from './ending.js';
 import { createInstance, instanceNameOf } from './jobs.js';
 
 export interface RentalLimits {
@@ -108,8 +109,7 @@ export class RentalLimit {
       const instances: Rented[] = [];
       for await (const instance of part.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
         const { name, status, gpuNum } = instance;
-        if (status !== 'terminated' && status !== 'terminating')
-          instances.push({ name, ...defined({ gpuNum }) });
+        if (!isEnding(status)) instances.push({ name, ...defined({ gpuNum }) });
       }
       this.#lastLists.set(part.name, { atMs, instances });
       return instances;

@@ -32,7 +32,7 @@ export function rentalOf(creator: JobRecord, { owner, ...seen }: SeenInstance & 
   const { payload, result, checkpoint, id: jobId, tags = [], updatedAt, createdAt } = creator;
   const { novitaInstanceId, parts, shown } = seen;
   const home = homePart(novitaInstanceId, parts);
-  // Another life of the job has sent its own creates, of which nothing is kept.
+  // Another life of the job has sent its own creates. Nothing of these is kept.
   const { name = instanceNameOf(creator) } = shown ?? seen;
   const isOfThisLife = name !== null && name === instanceNameOf(creator);
   const sent = isOfThisLife

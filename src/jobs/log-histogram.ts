@@ -2,6 +2,7 @@
  * Counts of durations in buckets that grow by 2^(1/4), so that two of them can be added and percentiles read from the sum. A percentile is the
  * middle of its bucket: at most {@link HISTOGRAM_ERROR} and half a millisecond off, however many durations there are.
  */
+import { isCount } from './guards.js';
 
 /** Buckets for each doubling. */
 const PER_DOUBLING = 4;
@@ -85,7 +86,5 @@ export class LogHistogram {
 /** Whether a value from outside can be one. */
 export function isSparseCounts(value: unknown): value is SparseCounts {
   if (!Array.isArray(value) || value.length % 2 !== 0) return false;
-  return value.every(
-    (each, at) => Number.isSafeInteger(each) && each >= 0 && (at % 2 === 1 || each <= MAX_BUCKET),
-  );
+  return value.every((each, at) => isCount(each) && (at % 2 === 1 || each <= MAX_BUCKET));
 }

@@ -1,6 +1,11 @@
-/** What is asked for by a key, once for all who need it. */
-export function onceIn<K, T>(known: Map<K, Promise<T>>, key: K, ask: () => Promise<T>): Promise<T> {
-  const asked = known.get(key) ?? ask();
-  known.set(key, asked);
-  return asked;
+interface Known<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
+
+/** What there is one of for each key, such as an answer that many wait for: it is made, or asked for, by the first who needs it. */
+export function onceIn<K, V>(known: Known<K, V>, key: K, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
 }

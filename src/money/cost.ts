@@ -146,7 +146,7 @@ function piecesOf({ changes, earlier, billedMs }: LedgerEntry, endMs: number): P
   return pieces;
 }
 
-/** A day of which no changes are kept. */
+/** A day whose changes are not kept. */
 interface FoldedDay extends Charge {
   fromMs: number;
   untilMs: number;

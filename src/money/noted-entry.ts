@@ -1,5 +1,7 @@
 /** How entries come to be, and what becomes of them with each thing that is seen. */
+
 import { defined } from '../jobs/defined.js';
+import { isCount } from '../jobs/guards.js';
 import { derivedEntry } from './derived-entry.js';
 import type { LedgerEntry, LedgerNote, LedgerSeen, Rental } from './ledger-entry.js';
 
@@ -52,8 +54,9 @@ export function countFacts({ states, prices, ends }: LedgerSeen): number {
 function withNote(seen: LedgerSeen, note: LedgerNote): LedgerSeen {
   const at = isoTime(note.at);
   if (at === undefined) return seen;
-  if (note.what === 'interrupted') return laterInterruption(seen, at);
   switch (note.what) {
+    case 'interrupted':
+      return laterInterruption(seen, at);
     case 'state':
       return withFact(seen, 'states', { at, state: note.state });
     case 'price':
@@ -67,8 +70,7 @@ function withNote(seen: LedgerSeen, note: LedgerNote): LedgerSeen {
 
 /** Providers may show what is no price. */
 function withPrice(seen: LedgerSeen, at: string, pricePerHour: number | null): LedgerSeen {
-  const isAmount = pricePerHour !== null && Number.isSafeInteger(pricePerHour) && pricePerHour >= 0;
-  return isAmount ? withFact(seen, 'prices', { at, pricePerHour }) : seen;
+  return isCount(pricePerHour) ? withFact(seen, 'prices', { at, pricePerHour }) : seen;
 }
 
 function laterInterruption(seen: LedgerSeen, at: string): LedgerSeen {

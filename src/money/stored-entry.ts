@@ -1,5 +1,7 @@
 /** Entries as messages of LEDGER. Any worker may write there, so that each is checked. */
+
 import { z } from 'zod';
+import { isTime } from '../jobs/guards.js';
 import { derivedEntry } from './derived-entry.js';
 import { BILLED_STATES, LEDGER_ENDS, type LedgerEntry, type StoredEntry } from './ledger-entry.js';
 import { compareFacts } from './noted-entry.js';
@@ -10,7 +12,7 @@ const decoder = new TextDecoder();
 const time = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-  .refine((text) => !Number.isNaN(Date.parse(text)));
+  .refine((text) => isTime(text));
 const midnight = time.refine((text) => text.endsWith('T00:00:00.000Z'));
 const day = z.string().regex(/^\d{4}-\d\d-\d\d$/);
 const amount = z.number().int().min(0);

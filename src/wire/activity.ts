@@ -1,5 +1,7 @@
 /** What a handler reports while it runs: the subjects and the messages of ACTIVITY. */
+
 import { isSealed } from '../jobs/codec.js';
+import { isCount } from '../jobs/guards.js';
 import { isJobId } from '../jobs/job-id.js';
 import type { Sealer } from './sealer.js';
 import type { Subjects } from './subjects.js';
@@ -66,7 +68,7 @@ export function decodeActivity(data: Uint8Array, sealer?: Sealer): ActivityMessa
     value?.v === 1 &&
     typeof value.of === 'string' &&
     Array.isArray(value.items) &&
-    [...numbers, items, bytes].every((each) => Number.isSafeInteger(each) && (each as number) >= 0);
+    [...numbers, items, bytes].every(isCount);
   if (!isWhole) return undefined;
   return sealer ? opened(value as ActivityMessage, sealer) : (value as ActivityMessage);
 }

@@ -1,5 +1,6 @@
 /** The messages of HISTORY: what became of jobs in one minute. */
 
+import { isCount, isTime } from '../jobs/guards.js';
 import { isSparseCounts, type SparseCounts } from '../jobs/log-histogram.js';
 import { type Depth, DIMENSIONS, type Dimension } from '../jobs/stats-history.js';
 import type { Subjects } from './subjects.js';
@@ -58,14 +59,10 @@ export function decodeMinute(data: Uint8Array): StoredMinute | undefined {
     return undefined;
   }
   if (value?.v !== 1 || typeof value.events !== 'string' || !isCount(value.nextSeq)) return undefined;
-  if (typeof value.at !== 'string' || Number.isNaN(Date.parse(value.at))) return undefined;
+  if (!isTime(value.at)) return undefined;
   if (!isTally(value.all) || !isCounts(value.errors) || !isDepth(value.depth)) return undefined;
   if (!DIMENSIONS.every((dimension) => isBreakdown(value[dimension]))) return undefined;
   return value as StoredMinute;
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isCounts(value: unknown): boolean {

@@ -1,8 +1,10 @@
 /** A job as a work message: what a producer in any language publishes. */
+
 import { isSealed } from '../jobs/codec.js';
 import { JetfleetError, ValidationError } from '../jobs/errors.js';
 import { decodeUtf8, parseExactJson } from '../jobs/exact-json.js';
 import { beginningOf, excerptOf, quoted } from '../jobs/excerpt.js';
+import { isTime } from '../jobs/guards.js';
 import { isDerivedId, isJobId, isMadeAt, reservedIdFault, sequenceId } from '../jobs/job-id.js';
 import type { JobChange, JobRequest } from '../jobs/job-record.js';
 import {
@@ -197,8 +199,7 @@ function readOptions(request: JobRequest, message: WorkMessage, isTrusted: boole
   }
   const createdAt = headers.get(Header.CREATED_AT);
   if (createdAt && !isTrusted) problems.push({ path: Header.CREATED_AT, message: RESERVED });
-  else if (createdAt && !Number.isNaN(Date.parse(createdAt)))
-    request.createdAt = new Date(createdAt).toISOString();
+  else if (isTime(createdAt)) request.createdAt = new Date(createdAt).toISOString();
   const parentId = headers.get(Header.PARENT_ID);
   if (parentId && (isTrusted || isDerivedId(request.id, parentId))) request.parentId = parentId;
   else if (parentId) problems.push({ path: Header.PARENT_ID, message: RESERVED });

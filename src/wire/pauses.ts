@@ -1,4 +1,5 @@
 /** What is paused, as the message on `control.pauses` says it. One message holds every pause, and the one before is its past. */
+import { isTime } from '../jobs/guards.js';
 import { isJobType, isPriority, type JobPriority } from '../jobs/vocabulary.js';
 
 /** Which jobs a pause covers: those of a type, of a priority, of both, or, without either, all. */
@@ -52,7 +53,6 @@ export function decodePauses(data: Uint8Array): Pause[] {
 
 function isPause(value: unknown): value is Pause {
   const pause = value as Partial<Pause> | null;
-  const isTime = (text: unknown) => typeof text === 'string' && !Number.isNaN(Date.parse(text));
   return (
     typeof pause === 'object' &&
     pause !== null &&

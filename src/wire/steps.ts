@@ -1,5 +1,7 @@
 /** What the state machines of a job did, as it is kept with the job: the subjects and the messages of STEPS. */
+
 import { isSealed } from '../jobs/codec.js';
+import { isCount, isTime } from '../jobs/guards.js';
 import { isJobId } from '../jobs/job-id.js';
 import { changesBetween, type JsonChange } from '../jobs/json-changes.js';
 import { MAX_STEPS, MAX_STEPS_BYTES } from '../jobs/limits.js';
@@ -157,17 +159,13 @@ function readStep(value: unknown): JobStep[] {
     isCount(index) &&
     isCount(attempt) &&
     KINDS.has(kind) &&
-    [at, worker, actor].every((each) => typeof each === 'string') &&
-    !Number.isNaN(Date.parse(at ?? '')) &&
+    [worker, actor].every((each) => typeof each === 'string') &&
+    isTime(at) &&
     TEXTS.every((name) => step[name] === undefined || typeof step[name] === 'string') &&
     isListOf(active, (each) => typeof each === 'string') &&
     isListOf(edges, isEdge) &&
     isListOf(changes, isChange);
   return isStep ? [step as JobStep] : [];
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isListOf(value: unknown, fits: (each: unknown) => boolean): boolean {

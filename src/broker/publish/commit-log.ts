@@ -112,7 +112,8 @@ export class CommitLog {
   /** Writes that are stored together or not at all, whatever their number; see `appendTogether`. @returns their sequences */
   async appendTogether(appends: readonly Append[]): Promise<number[]> {
     await this.#streams.ready();
-    const [pending, sender, streams, { unanswered }] = [this.#pending, this.#sender, this.#streams, this];
+    const [pending, sender, streams] = [this.#pending, this.#sender, this.#streams] as const;
+    const { unanswered } = this;
     const { confirmTimeoutMs } = this.#limits;
     const reasonToEnd = (write: PendingWrite) => this.#reasonToEnd(write);
     return appendTogether({ pending, sender, streams, unanswered, confirmTimeoutMs, reasonToEnd }, appends);

@@ -138,8 +138,7 @@ export class NearbyPages {
     const last = Math.min((place + 1) * BLOCK - 1, await this.#endOf(kind));
     const messages = await read.bySequences(subjects.streamName(kind), place * BLOCK, last);
     const bytes = bytesOf(messages);
-    const known = sizes.get(this.#broker) ?? new Map<StreamKind, number>();
-    sizes.set(this.#broker, known);
+    const known = onceIn(sizes, this.#broker, () => new Map<StreamKind, number>());
     if (messages.length > 0) known.set(kind, bytes / messages.length);
     for (const sum of [this.#seen, this.#unpaid]) {
       sum.read += messages.length;

@@ -1,6 +1,7 @@
 import { AtOnce } from '../../broker/at-once.js';
 import type { Broker } from '../../broker/broker.js';
 import { HISTOGRAM_ERROR } from '../../jobs/log-histogram.js';
+import { onceIn } from '../../jobs/once-in.js';
 import {
   type Depth,
   DIMENSIONS,
@@ -52,9 +53,7 @@ export function readStatsHistory(
   range: HistoryRange,
   withinMs = Number.POSITIVE_INFINITY,
 ): Promise<StatsHistory> {
-  const reader = readers.get(broker) ?? new HistoryReader();
-  readers.set(broker, reader);
-  return reader.read(broker, range, withinMs);
+  return onceIn(readers, broker, () => new HistoryReader()).read(broker, range, withinMs);
 }
 
 /** Whether a minute that was counted here says as much as the one that is stored. */

@@ -1,8 +1,10 @@
 /** How many messages of a filter have each value of something that their subject does not tell: it is read from each message once. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import type { StreamKind } from '../../wire/subjects.js';
+import { sumOf } from './sum-of.js';
 
 export interface BlockCountsOptions<K> {
   broker: () => Promise<Broker>;
@@ -10,7 +12,7 @@ export interface BlockCountsOptions<K> {
   filterOf: (broker: Broker) => string;
   /** Undefined for a message that counts as none. */
   keyOf: (broker: Broker, message: StoredMessage) => K | undefined;
-  /** How many messages are told apart, from the oldest one on. Defaults to all. */
+  /** How many messages are read, from the oldest one on. Defaults to all. */
   most?: number;
   /** Rests between two pages for as long as the last one took, since nobody waits. Defaults to false. */
   rests?: boolean;
@@ -78,7 +80,7 @@ export class BlockCounts<K> {
   }
 
   async #update(checks: boolean): Promise<void> {
-    // One that is under way may have passed what was removed since.
+    // One that is under way may have passed what was removed since. Whoever began it hears of its failure.
     if (checks) await this.#updating?.catch(() => {});
     this.#updating ??= this.#readAll(checks).finally(() => {
       this.#updating = undefined;
@@ -157,7 +159,7 @@ export class BlockCounts<K> {
 }
 
 function messagesIn(blocks: readonly Block<unknown>[]): number {
-  return blocks.reduce((sum, { messages }) => sum + messages, 0);
+  return sumOf(blocks.map(({ messages }) => messages));
 }
 
 function countsIn<K>(blocks: readonly Block<K>[]): Map<K, number> {

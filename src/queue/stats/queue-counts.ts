@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/broker.js';
+import { defined } from '../../jobs/defined.js';
 import { SharedRead } from '../shared-read.js';
 import { type JobQueueStats, readStats } from './job-stats.js';
 import { oldestPending, oldestUnhandled } from './oldest.js';
@@ -48,11 +49,7 @@ export class CountReader {
 }
 
 async function readCounts(facts: QueueFacts): Promise<QueueCounts> {
-  const [stats, pendingAt] = await Promise.all([readStats(facts), oldestPending(facts)]);
-  const unhandledAt = stats.unhandledTypes.length === 0 ? undefined : await oldestUnhandled(facts);
-  return {
-    stats,
-    ...(pendingAt !== undefined && { oldestPendingAt: pendingAt }),
-    ...(unhandledAt !== undefined && { oldestUnhandledAt: unhandledAt }),
-  };
+  const [stats, oldestPendingAt] = await Promise.all([readStats(facts), oldestPending(facts)]);
+  const oldestUnhandledAt = stats.unhandledTypes.length === 0 ? undefined : await oldestUnhandled(facts);
+  return { stats, ...defined({ oldestPendingAt, oldestUnhandledAt }) };
 }

@@ -1,8 +1,11 @@
 /** Jobs behind the timers of producers: a timer's subject has its id alone, so its type and priority are read from it. */
+
 import type { Broker } from '../../broker/broker.js';
+import { onceIn } from '../../jobs/once-in.js';
 import { isPriority, type JobPriority } from '../../jobs/vocabulary.js';
 import { pendingRecordOf } from '../job-lookup.js';
 import { BlockCounts } from './block-counts.js';
+import { sumOf } from './sum-of.js';
 
 /** Delayed jobs are counted by type up to this many; beyond it only their sum is known. */
 const MOST = 10_000;
@@ -25,15 +28,13 @@ export async function countScheduled(broker: Broker, filter: string): Promise<Sc
     const [priority, type = ''] = key.split(' ');
     return isPriority(priority) ? [{ type, priority, count }] : [];
   });
-  const typed = of.reduce((sum, { count }) => sum + count, 0);
+  const typed = sumOf(of.map(({ count }) => count));
   return { total, of, untyped: Math.max(0, total - typed) };
 }
 
 function blocksOf(broker: Broker, filter: string): BlockCounts<string> {
-  const filters = known.get(broker) ?? new Map<string, BlockCounts<string>>();
-  known.set(broker, filters);
-  const blocks =
-    filters.get(filter) ??
+  const filters = onceIn(known, broker, () => new Map<string, BlockCounts<string>>());
+  const make = () =>
     new BlockCounts<string>({
       broker: async () => broker,
       kind: 'timers',
@@ -44,6 +45,5 @@ function blocksOf(broker: Broker, filter: string): BlockCounts<string> {
       },
       most: MOST,
     });
-  filters.set(filter, blocks);
-  return blocks;
+  return onceIn(filters, filter, make);
 }

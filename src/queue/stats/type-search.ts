@@ -1,6 +1,8 @@
 /** Finds the types of messages that counts of the known types leave over. The server counts by subject, and does not list types. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
+import { onceIn } from '../../jobs/once-in.js';
 import type { StreamKind } from '../../wire/subjects.js';
 import { sumOf } from './sum-of.js';
 
@@ -107,10 +109,6 @@ const searches = new WeakMap<Broker, Map<string, TypeSearch>>();
 
 /** The one search of a process for some messages. */
 export function typeSearch(broker: Broker, of: TypedMessages): TypeSearch {
-  const known = searches.get(broker) ?? new Map<string, TypeSearch>();
-  searches.set(broker, known);
-  const key = `${of.kind} ${of.filter}`;
-  const search = known.get(key) ?? new TypeSearch(of);
-  known.set(key, search);
-  return search;
+  const known = onceIn(searches, broker, () => new Map<string, TypeSearch>());
+  return onceIn(known, `${of.kind} ${of.filter}`, () => new TypeSearch(of));
 }
