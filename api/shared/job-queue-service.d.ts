@@ -391,6 +391,19 @@ interface TopologyReport {
     refusedTypes: string[];
 }
 
+/** The streams and consumers that Jetfleet needs, as the server should have them. */
+
+interface TopologyOptions {
+    /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
+    replicas?: number;
+    /** How long records are kept, in milliseconds. Defaults to 7 days. */
+    eventsMaxAgeMs?: number;
+    /** How long a delivered job stays with a silent worker, in milliseconds. Defaults to 15,000. */
+    ackWaitMs?: number;
+}
+
+/** What is paused, as the message on `control.pauses` says it. One message holds every pause, and the one before is its past. */
+
 /** Which jobs a pause covers: those of a type, of a priority, of both, or, without either, all. */
 interface PauseScope {
     type?: string;
@@ -417,17 +430,6 @@ interface PauseList {
     v: 1;
     pauses: Pause[];
     change?: PauseChange;
-}
-
-/** The streams and consumers that Jetfleet needs, as the server should have them. */
-
-interface TopologyOptions {
-    /** Copies of each stream: 1, or 3 or 5 in a cluster. Defaults to 1 for a stream that is made; one that exists keeps its own. */
-    replicas?: number;
-    /** How long records are kept, in milliseconds. Defaults to 7 days. */
-    eventsMaxAgeMs?: number;
-    /** How long a delivered job stays with a silent worker, in milliseconds. Defaults to 15,000. */
-    ackWaitMs?: number;
 }
 
 interface LoginOptions {

@@ -1,4 +1,4 @@
-import { KnownJobs, TopologyReport, Pause, PauseList, TopologyOptions, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, AddOptions, Added, EngineQueue, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
+import { KnownJobs, TopologyReport, TopologyOptions, Pause, PauseList, Drift, Sealer, ObjectField, ObjectReference, ChildEnd, SweptNotice, Overlap, Retention, BrokerOptions, EventOptions, EventHandler, EventSubscription, EventFilter, EventFeed, NeededPermit, JobDefinition, RunDefaults, Schema, PermitContext, PriorityPolicy, RetryPolicy, JobTypes, AddOptions, Added, EngineQueue, JobQueueOptions, AbandonedHandler } from './job-queue-service.js';
 import { OrphanOptions, OrphanReport, DeleteOrphansOptions, DeletedOrphan } from './orphans.js';
 import { GpuProvider } from './provider.js';
 import { OUTCOME, CompletedWith, Snoozed, AutoStopPayload, CheckInstancePayload, ExtendLeasePayload, OrderInstancePayload, MigrateInstancePayload, WatchInstancePayload, BreakerState, BreakerFacts, WorkerLifecycleState } from './worker-lifecycle.js';
@@ -124,7 +124,8 @@ declare class Subjects {
      * `jobs.<priority>.send_webhook` by hand is served too.
      */
     workKindsFor(type: string): WorkKind[];
-    streamName(kind: StreamKind | ExtraKind): string;
+    /** STANDBY is a stream of a standby site alone. */
+    streamName(kind: StreamKind | ExtraKind | 'standby'): string;
     /** `jobs.<priority>.<type>.<id>`; without an id the three-token form, in which it is published. */
     work(address: WorkAddress): string;
     /** The one filter that fences the message of a job with an id: of whatever type and priority it is. */
@@ -478,6 +479,53 @@ declare class ExtraStream {
     commit(appends: readonly Append[]): Promise<number[]>;
 }
 
+/** The copy of a timer at a standby site. It is wrapped: a message with the headers of a timer would be one. */
+
+interface StandbyTimer {
+    /** Where the timer is at its origin, and is set again. */
+    subject: string;
+    /** Its sequence there. */
+    seq: number;
+    headers: [name: string, value: string][];
+    /** In base64. */
+    data: string;
+}
+
+/** The streams of a standby site: mirrors of those of another site, copies of its timers, and how they become streams of their own. */
+
+interface MirrorState {
+    stream: string;
+    /** The last message that it has. */
+    lastSeq: number;
+    /** Messages that the origin has and the mirror has not, as it has heard. */
+    lag: number;
+    /** How long ago the mirror has heard of its origin, in milliseconds; undefined where it never has. */
+    silentMs?: number;
+}
+declare class StandbyStreams {
+    #private;
+    constructor(connection: NatsConnection, jsm: JetStreamManager, subjects: Subjects, options: TopologyOptions);
+    /**
+     * Makes the mirrors that are missing, of the streams that the origin has, and the stream of the copies.
+     * @param domain of JetStream at the origin
+     * @throws BrokerError `JETFLEET_STREAM_DRIFT` where a stream of the name is no mirror of it: this site has jobs of its own;
+     *   `JETFLEET_BROKER_UNREACHABLE` where no leaf node leads to the domain
+     */
+    make(domain: string, atOrigin: (name: string) => boolean): Promise<void>;
+    states(): Promise<MirrorState[]>;
+    /** Removes from a mirror what the origin has removed. */
+    purge(stream: string, filter: string, upTo: number): Promise<void>;
+    /** Every copy of a timer, as the leader has it. */
+    copies(): AsyncGenerator<StandbyTimer>;
+    /** Writes copies, each in place of the one before of its timer. */
+    copy(timers: readonly StandbyTimer[]): Promise<void>;
+    forget(subjects: readonly string[]): Promise<void>;
+    /** Makes the mirrors streams of their own. A work stream takes from TIMERS, which must be there with its consumers. */
+    release(): Promise<void>;
+    /** Sets the timers of the copies, and forgets these. @returns how many */
+    setTimers(): Promise<number>;
+}
+
 /** The client's JetStream interfaces, with a coded error where a call fails. */
 
 /** JetStream as the client offers it; one for each connection. */
@@ -549,6 +597,8 @@ declare class Topology {
      * @throws BrokerError `JETFLEET_STREAM_DRIFT` when the server does not let it be changed
      */
     apply({ target, field, want }: Drift): Promise<void>;
+    /** The streams as a standby site has them. */
+    standby(connection: NatsConnection): StandbyStreams;
     /** The consumers of every type that somebody handles. */
     consumers(kind: 'jobs' | 'webhooks' | 'events'): Promise<ConsumerInfo[]>;
     consumer(kind: 'jobs' | 'webhooks' | 'events', name: string): Promise<ConsumerInfo | undefined>;

@@ -12,6 +12,7 @@ import { objectSubject } from '../../src/wire/object-subjects.js';
 import { providerHealthSubject } from '../../src/wire/provider-subjects.js';
 import { scheduleSubject, ticksSubject } from '../../src/wire/schedule-subjects.js';
 import { childrenSubject, endSubject, signalSubject } from '../../src/wire/signal-subjects.js';
+import { standbySubject } from '../../src/wire/standby-message.js';
 import { stepsSubject } from '../../src/wire/steps.js';
 import {
   type ExtraKind,
@@ -50,7 +51,7 @@ export interface Channel {
   address: string;
   summary: string;
   /** The stream that stores it; none for core NATS. */
-  stream?: StreamKind | ExtraKind;
+  stream?: StreamKind | ExtraKind | 'standby';
   /** Who publishes. */
   from: Audience;
   /** Whether clients may read it. */
@@ -312,6 +313,14 @@ const stored: Channel[] = [
     from: 'internal',
     isPublic: true,
     message: ['HistoryMinute'],
+  },
+  {
+    ...internal,
+    name: 'standbyTimers',
+    address: standbySubject(subjects, 'TOKEN'),
+    summary: 'The copy of a timer, at a standby site.',
+    stream: 'standby',
+    message: ['StandbyTimer'],
   },
   {
     ...internal,

@@ -16,6 +16,7 @@ import type { InspectionRecord, WorkerInfo } from '../../src/wire/inspection.js'
 import type { Ledger } from '../../src/wire/limit-message.js';
 import type * as notice from '../../src/wire/notice-messages.js';
 import type { PauseList as Pauses } from '../../src/wire/pauses.js';
+import type { StandbyTimer as Standby } from '../../src/wire/standby-message.js';
 import type { StepsMessage } from '../../src/wire/steps.js';
 import type { TicksRecord } from '../../src/wire/ticks-message.js';
 import type { JobStep } from '../../src/wire/told-steps.js';
@@ -41,6 +42,9 @@ export type Sealed = SealedValue;
 
 /** One step of one actor, sent while somebody watches. */
 export type Inspection = InspectionRecord;
+
+/** A timer of another site, as its standby keeps it: the headers and the body of its message. */
+export type StandbyTimer = Standby;
 
 /** Which job has a unique key. */
 export type UniqueClaim = Claim & { v: 1 };

@@ -26,6 +26,7 @@ import { providersCommand } from './providers.js';
 import { scheduleCommand } from './schedule.js';
 import { serverCommand } from './server.js';
 import { setupCommand } from './setup.js';
+import { standbyCommand } from './standby.js';
 import { statsCommand } from './stats.js';
 import { topCommand } from './top.js';
 import { webhookCommand } from './webhook.js';
@@ -88,6 +89,7 @@ export function buildProgram(): Command {
     inspectCommand,
     webhookCommand,
     setupCommand,
+    standbyCommand,
     outboxCommand,
     doctorCommand,
     healthcheckCommand,

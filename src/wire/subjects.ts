@@ -96,7 +96,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects history endpoints providers ledger jetfleet inspect'.split(
+  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects history endpoints providers ledger standby jetfleet inspect'.split(
     ' ',
   ),
 );
@@ -139,7 +139,8 @@ export class Subjects {
     return kind === 'jobs' ? ['jobs'] : ['jobs', kind];
   }
 
-  streamName(kind: StreamKind | ExtraKind): string {
+  /** STANDBY is a stream of a standby site alone. */
+  streamName(kind: StreamKind | ExtraKind | 'standby'): string {
     return `${this.prefix.replace('.', '_')}${kind}`.toUpperCase();
   }
 

@@ -105,7 +105,7 @@ test('the guide of clusters has a configuration that nats-server takes', async (
   await cp('nats.conf', join(folder, 'nats.conf'));
   await cp('deploy/nats', join(folder, 'deploy', 'nats'), { recursive: true });
   const file = join(folder, 'cluster.conf');
-  await writeFile(file, codeOf('docs/guides/clusters.md', 'conf').join(''));
+  await writeFile(file, codeOf('docs/guides/clusters.md', 'conf')[0] ?? '');
   const roles = ['PRODUCER', 'SCHEDULER', 'WORKER', 'OBSERVER', 'SERVER', 'ADMIN'];
   const passwords = Object.fromEntries(roles.map((role) => [`JETFLEET_${role}_PASSWORD`, 'secret']));
   const env = { ...passwords, NODE_NAME: 'nats-1' };

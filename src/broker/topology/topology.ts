@@ -1,8 +1,9 @@
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import { millis } from '@nats-io/transport-node';
+import { millis, type NatsConnection } from '@nats-io/transport-node';
 import { BrokerError } from '../../jobs/errors.js';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subjects.js';
+import { StandbyStreams } from '../standby/standby-streams.js';
 import { firstJobsConsumer } from './consumer-config.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
 import { apiCodeOf, CONSUMER_NOT_FOUND, type JetStream, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
@@ -91,6 +92,11 @@ export class Topology {
       const why = `${target}: ${field} cannot be changed: ${(cause as Error).message}; ${OTHER_NAMESPACE}`;
       throw new BrokerError('JETFLEET_STREAM_DRIFT', why, { cause });
     }
+  }
+
+  /** The streams as a standby site has them. */
+  standby(connection: NatsConnection): StandbyStreams {
+    return new StandbyStreams(connection, this.#jsm, this.#subjects, this.#options);
   }
 
   /** The consumers of every type that somebody handles. */
