@@ -402,8 +402,6 @@ interface TopologyOptions {
     ackWaitMs?: number;
 }
 
-/** What is paused, as the message on `control.pauses` says it. One message holds every pause, and the one before is its past. */
-
 /** Which jobs a pause covers: those of a type, of a priority, of both, or, without either, all. */
 interface PauseScope {
     type?: string;

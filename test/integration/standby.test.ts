@@ -4,6 +4,8 @@ import type { MirrorState } from '../../src/broker/standby/standby-streams.js';
 import { type JobContext, JobQueueService, JobWorkerService, snooze } from '../../src/index.js';
 import { cli } from '../support/cli.js';
 import { type ConfiguredNats, startConfigured } from '../support/configured-nats.js';
+import { channelOf, faultsOf } from '../support/contract.js';
+import { connectForeign } from '../support/foreign-client.js';
 import { codeOf } from '../support/snippets.js';
 
 const PASSWORD = 'between-sites-1';
@@ -32,6 +34,20 @@ async function twoSites(): Promise<{ origin: ConfiguredNats; standby: Configured
   });
   onTestFinished(() => standby[Symbol.asyncDispose]());
   return { origin, standby };
+}
+
+/** What is wrong with each copy of a timer, by the contract. */
+async function faultsOfCopies({ address }: ConfiguredNats): Promise<string[][]> {
+  const { connection } = await connectForeign(`nats://${address}`);
+  onTestFinished(() => connection.close());
+  const { streams } = await connection.jetstreamManager();
+  const { state } = await streams.info('LOST_STANDBY');
+  const copies: string[][] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+    const { subject, data } = await streams.getMessage('LOST_STANDBY', { seq });
+    copies.push(faultsOf(channelOf(subject.slice('lost.'.length)) ?? subject, data));
+  }
+  return copies;
 }
 
 /** What a worker did, by job. */
@@ -80,6 +96,7 @@ test('a standby takes the place of its origin: what waits, runs and is due goes 
     return done;
   });
   expect(JSON.parse(first.stdout)).toMatchObject({ copied: 5, removed: 0, timers: 5 });
+  expect(await faultsOfCopies(standby)).toEqual(Array(5).fill([]));
   // The origin keeps its own.
   expect((await before.getJob('delayed'))?.state).toBe('scheduled');
 
