@@ -11,15 +11,24 @@ export interface TickNote {
   outcome: 'run' | 'skip';
 }
 
+/** A run of a schedule: its job, and its message in the work stream. */
+export interface TickRun {
+  id: string;
+  seq: number;
+}
+
 export interface TicksRecord {
   v: 1;
   /** The last ones, newest first. */
   ticks: TickNote[];
   /** The last run, and when a worker took its tick. */
-  last?: { id: string; seq: number; atMs: number };
+  last?: TickRun & { atMs: number };
   lastSkip?: { atMs: number; reason: string };
-  /** Of the last run: the one that it cancels. Whoever meets the tick again does it again. */
-  cancels?: string;
+  /**
+   * What the last run cancels: the runs before it that had not ended. Whoever meets the tick again does it again; the next run cancels
+   * what is left of it.
+   */
+  cancels?: TickRun[];
   runs: number;
   skips: number;
 }

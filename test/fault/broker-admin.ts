@@ -1,12 +1,14 @@
 /** What the harness does to the broker as its operator would. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { DiscardPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { DiscardPolicy, type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { EXTRA_KINDS, STREAM_KINDS } from '../../src/wire/subjects.js';
 import type { Arena } from './arena.js';
 import type { RunPlan } from './plan.js';
 
 const PATIENCE_MS = 20_000;
 const PAUSE_MS = 100;
+/** Which message a copy is of: its stream, and its sequence there. */
+const SOURCE = 'Nats-Stream-Source';
 
 /**
  * Lets EVENTS refuse what is published, as when the disk is full: its limit is what it holds already. The work
@@ -53,11 +55,19 @@ export async function historyStream(
   const { subjects } = await arena.observer.broker();
   const stream = subjects.streamName(kind);
   if (!isCopied) return stream;
+  // A server that was killed says of a copy that it lags by nothing, until the copy has heard of its stream again.
   await administer(arena, async (jsm) => {
-    const { sources: [source] = [] } = await jsm.streams.info(copyOf(stream));
-    if (source?.lag !== 0) throw new Error(`the copy of ${stream} is behind`);
+    const last = await lastOf(jsm, stream);
+    const copied = (await lastOf(jsm, copyOf(stream)))?.header.get(SOURCE).split(' ')[1];
+    if (last && last.seq > Number(copied ?? 0)) throw new Error(`the copy of ${stream} is behind`);
   });
   return copyOf(stream);
+}
+
+async function lastOf(jsm: JetStreamManager, stream: string): Promise<StoredMsg | undefined> {
+  const { state } = await jsm.streams.info(stream);
+  if (state.messages === 0) return undefined;
+  return (await jsm.streams.getMessage(stream, { last_by_subj: '>' })) ?? undefined;
 }
 
 function copyOf(stream: string): string {

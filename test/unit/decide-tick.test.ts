@@ -12,12 +12,14 @@ const tickAt = (ms: number, id = `seq-${ms / HOUR}`) => ({
   nextMs: ms + HOUR,
 });
 
+const runAt = (ms: number) => ({ id: `seq-${ms / HOUR}`, seq: ms / HOUR });
+
 function decide(more: Partial<TickInput> & { overlap?: TickInput['schedule']['overlap'] } = {}) {
   const { overlap = 'skip', ...rest } = more;
   const schedule = { overlap, changedMs: 0, ...rest.schedule };
   return decideTick({
     tick: tickAt(T0 + HOUR),
-    isLastActive: false,
+    active: [],
     record: NO_TICKS,
     nowMs: T0 + HOUR + 10,
     ...rest,
@@ -42,9 +44,9 @@ describe('a tick', () => {
   });
 
   it('that is delivered again is what it was', () => {
-    const again = { record: afterOne(), tick: tickAt(T0), isLastActive: true };
+    const again = { record: afterOne(), tick: tickAt(T0), active: [runAt(T0)] };
     expect(decide(again)).toEqual({ kind: 'known', outcome: 'run' });
-    const skipped = decide({ record: afterOne(), isLastActive: true });
+    const skipped = decide({ record: afterOne(), active: [runAt(T0)] });
     if (skipped.kind !== 'skip') throw new Error(skipped.kind);
     expect(decide({ record: skipped.record })).toEqual({ kind: 'known', outcome: 'skip' });
   });
@@ -55,7 +57,7 @@ describe('a tick', () => {
   });
 
   it.each(['skip', 'allow', 'cancel'] as const)('while the last run goes on: %s', (overlap) => {
-    const decision = decide({ overlap, record: afterOne(), isLastActive: true });
+    const decision = decide({ overlap, record: afterOne(), active: [runAt(T0)] });
     if (overlap === 'skip') {
       expect(decision).toMatchObject({
         kind: 'skip',
@@ -65,8 +67,21 @@ describe('a tick', () => {
     } else {
       expect(decision).toMatchObject({ kind: 'run', record: { runs: 2 } });
       const cancels = decision.kind === 'run' ? decision.record.cancels : undefined;
-      expect(cancels).toBe(overlap === 'cancel' ? 'seq-1000' : undefined);
+      expect(cancels).toEqual(overlap === 'cancel' ? [runAt(T0)] : undefined);
     }
+  });
+
+  it('cancels also what the run before was to cancel, whose worker died first', () => {
+    const died = decide({ overlap: 'cancel', record: afterOne(), active: [runAt(T0)] });
+    if (died.kind !== 'run') throw new Error(died.kind);
+    const active = [...(died.record.cancels ?? []), runAt(T0 + HOUR)];
+    const next = { record: died.record, tick: tickAt(T0 + 2 * HOUR), nowMs: T0 + 2 * HOUR + 10 };
+    expect(decide({ overlap: 'cancel', ...next, active })).toMatchObject({
+      kind: 'run',
+      record: { cancels: [runAt(T0), runAt(T0 + HOUR)] },
+    });
+    // One of before goes on although the last run has ended: that alone is no reason to skip.
+    expect(decide({ overlap: 'skip', ...next, active: [runAt(T0)] })).toMatchObject({ kind: 'run' });
   });
 
   it.each(['skip', 'allow', 'cancel'] as const)('that was due before the last run began: %s', (overlap) => {

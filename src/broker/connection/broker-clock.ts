@@ -10,8 +10,8 @@ const TRIES = 3;
 /** Bounds that cross by no more than this agree: clocks are rounded to milliseconds, and differ a little in speed. */
 const ROUNDING_MS = 5;
 /**
- * So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. Two processes of a busy machine may
- * differ by as much: each takes the middle of its bounds.
+ * So far apart the bounds may be in the end, or it is asked further, up to `MOST_TRIES` times. What is known stays where it lies within
+ * them, so a process may be wrong by as much, and two processes of a busy machine may differ by twice as much.
  */
 export const TOLERABLE_MS = 400;
 const MOST_TRIES = 8;

@@ -16,7 +16,7 @@ import {
   ticksFilters,
   ticksSubject,
 } from '../../wire/schedule-subjects.js';
-import { decodeTicks, type TicksRecord } from '../../wire/ticks-message.js';
+import { decodeTicks, type TickRun, type TicksRecord } from '../../wire/ticks-message.js';
 import { pendingRecordOf } from '../job-lookup.js';
 
 export interface StoredSchedule extends ReadSchedule {
@@ -149,12 +149,7 @@ async function readAllTicks(broker: Broker): Promise<FiredSchedules['ticks']> {
 }
 
 /** Whether a run has not ended: one without a record is about to begin while its message is stored. */
-export async function isActive(
-  broker: Broker,
-  kind: WorkKind,
-  run: { id: string; seq: number } | undefined,
-): Promise<boolean> {
-  if (!run) return false;
+export async function isActive(broker: Broker, kind: WorkKind, run: TickRun): Promise<boolean> {
   const last = await broker.lastEvent(run.id);
   if (last?.record) return !isTerminal(last.record.status);
   return (await broker.read.bySequence(broker.subjects.streamName(kind), run.seq)) !== undefined;

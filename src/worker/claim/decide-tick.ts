@@ -1,6 +1,6 @@
 /** What becomes of a tick of a recurring schedule, given what became of those before it. Pure: the whole policy stands here. */
 import type { Overlap } from '../../jobs/schedule.js';
-import type { TickNote, TicksRecord } from '../../wire/ticks-message.js';
+import type { TickNote, TickRun, TicksRecord } from '../../wire/ticks-message.js';
 
 /** Notes that are kept of the ticks of a schedule; a tick that is delivered again finds its own. */
 const MAX_NOTES = 16;
@@ -18,8 +18,8 @@ export interface TickInput {
     untilMs?: number;
     changedMs: number;
   };
-  /** Whether the last run has not ended. */
-  isLastActive: boolean;
+  /** The last run and those that it cancels, as far as they have not ended, oldest first. */
+  active: readonly TickRun[];
   record: TicksRecord;
   nowMs: number;
 }
@@ -53,26 +53,27 @@ function isSameTick(note: TickNote, { tick, schedule }: TickInput): boolean {
   return apartMs < schedule.everyMs - Math.min(MAX_TOLERANCE_MS, schedule.everyMs / 2);
 }
 
-function reasonToSkip({ tick, schedule, isLastActive, record }: TickInput): string | undefined {
+function reasonToSkip({ tick, schedule, active, record }: TickInput): string | undefined {
   const { overlap, untilMs } = schedule;
   const { last } = record;
   if (tick.nextMs !== undefined && untilMs !== undefined && tick.storedMs >= untilMs)
     return `the schedule has ended at ${new Date(untilMs).toISOString()}`;
   if (overlap === 'allow' || !last) return undefined;
   if (last.atMs > tick.storedMs) return `job ${last.id} of the same schedule began after this tick was due`;
-  if (isLastActive && overlap === 'skip') return `job ${last.id} of the same schedule has not ended`;
+  if (overlap === 'skip' && active.some(({ id }) => id === last.id))
+    return `job ${last.id} of the same schedule has not ended`;
   return undefined;
 }
 
-function withRun({ tick, schedule, isLastActive, record, nowMs }: TickInput): TicksRecord {
+function withRun({ tick, schedule, active, record, nowMs }: TickInput): TicksRecord {
   const { cancels: _, ...kept } = record;
-  const isCancelled = isLastActive && schedule.overlap === 'cancel';
+  const isCancelling = active.length > 0 && schedule.overlap === 'cancel';
   return {
     ...kept,
     ticks: [{ ...tick, outcome: 'run' as const }, ...record.ticks].slice(0, MAX_NOTES),
     last: { id: tick.id, seq: tick.seq, atMs: nowMs },
     runs: record.runs + 1,
-    ...(isCancelled && record.last && { cancels: record.last.id }),
+    ...(isCancelling && { cancels: active.map(({ id, seq }) => ({ id, seq })) }),
   };
 }
 

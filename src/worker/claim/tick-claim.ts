@@ -80,9 +80,9 @@ export class TickClaim {
         await this.#skip(candidate, reason, lastSeq);
         return false;
       }
-      const { cancels } = decision.kind === 'run' ? decision.record : ticks.record;
+      const { cancels = [] } = decision.kind === 'run' ? decision.record : ticks.record;
       const isLast = decision.kind === 'run' || ticks.record.last?.id === job.request.id;
-      if (cancels !== undefined && isLast) await this.#cancel(cancels, job.request.id);
+      if (isLast) for (const { id } of cancels) await this.#cancel(id, job.request.id);
       if (!schedule?.jitterMs || !job.tick.nextMs) return true;
       await this.#putOff(candidate, schedule.jitterMs, lastSeq);
       return false;
@@ -96,7 +96,9 @@ export class TickClaim {
   ): Promise<TickDecision> {
     const { broker } = this.#services;
     const { nextMs, overlap = schedule?.overlap ?? 'allow' } = job.tick;
-    const isLastActive = overlap !== 'allow' && (await isActive(broker, job.address.kind, record.last));
+    const before = overlap === 'allow' || !record.last ? [] : [...(record.cancels ?? []), record.last];
+    const areActive = await Promise.all(before.map((run) => isActive(broker, job.address.kind, run)));
+    const active = before.filter((_, at) => areActive[at]);
     const { timing, untilMs } = schedule ?? { timing: {} };
     return decideTick({
       tick: {
@@ -111,7 +113,7 @@ export class TickClaim {
         ...(timing.everyMs !== undefined && { everyMs: timing.everyMs }),
         ...(untilMs !== undefined && { untilMs }),
       },
-      isLastActive,
+      active,
       record,
       // By the broker's own clock, which says when the tick was stored.
       nowMs: factsOf(this.#services, delivery).nowMs - broker.clock.aheadMs,
