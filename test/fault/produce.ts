@@ -3,10 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { headers as createHeaders } from '@nats-io/transport-node';
 import { instanceNameStem } from '../../src/gpu/index.js';
 import { ConflictError, JetfleetError, type JobPriority } from '../../src/index.js';
+import { isTerminal } from '../../src/jobs/vocabulary.js';
 import { readTicks } from '../../src/queue/schedules/stored-schedule.js';
 import { Header } from '../../src/wire/headers.js';
 import { scheduleSubject } from '../../src/wire/schedule-subjects.js';
 import type { Arena } from './arena.js';
+import { subjectsLeft } from './evidence.js';
 import { reached } from './inject.js';
 import { endWatches, follow } from './instance-orders.js';
 import { patiently } from './patiently.js';
@@ -84,13 +86,18 @@ async function keepSchedule(planned: PlannedSchedule, arena: Arena): Promise<Sch
   const broker = await observer.broker();
   const at = { kind: 'jobs', place: `cron.${name}` } as const;
   const notes = () => patiently(async () => (await readTicks(broker, at)).record.ticks);
-  const isDecided = async () => {
-    const decided = new Set((await notes()).map(({ id }) => id));
-    const waiting = await patiently(() => firedBy(arena, name, priority));
-    return waiting.every((id) => decided.has(id));
+  // What fires last may be on its way for seconds after a kill; and what is decided may have to be decided again where a worker dies.
+  const isOver = async () => {
+    const left = await patiently(() => subjectsLeft(arena));
+    if (left.some((subject) => /due\./.test(subject))) return false;
+    const decided = (await notes()).map(({ id }) => id);
+    const fired = await patiently(() => firedBy(arena, name, priority));
+    if (!fired.every((id) => decided.includes(id))) return false;
+    const jobs = await patiently(() => Promise.all(decided.map((id) => observer.getJob(id))));
+    return jobs.every((job) => job && (isTerminal(job.status) || job.startedAt !== undefined));
   };
   for (const end = Date.now() + DECIDED_WITHIN_MS; Date.now() < end; await delay(LOOK_MS))
-    if (await isDecided()) break;
+    if (await isOver()) break;
   const ticks = await notes();
   await patiently(() => producer.schedules.delete(name).catch(unlessGone));
   return { name, fromMs, toMs, ticks };
