@@ -1247,22 +1247,28 @@ interface TickNote {
     nextMs?: number;
     outcome: 'run' | 'skip';
 }
+/** A run of a schedule: its job, and its message in the work stream. */
+interface TickRun {
+    id: string;
+    seq: number;
+}
 interface TicksRecord {
     v: 1;
     /** The last ones, newest first. */
     ticks: TickNote[];
     /** The last run, and when a worker took its tick. */
-    last?: {
-        id: string;
-        seq: number;
+    last?: TickRun & {
         atMs: number;
     };
     lastSkip?: {
         atMs: number;
         reason: string;
     };
-    /** Of the last run: the one that it cancels. Whoever meets the tick again does it again. */
-    cancels?: string;
+    /**
+     * What the last run cancels: the runs before it that had not ended. Whoever meets the tick again does it again; the next run cancels
+     * what is left of it.
+     */
+    cancels?: TickRun[];
     runs: number;
     skips: number;
 }
