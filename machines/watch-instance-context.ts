@@ -189,12 +189,20 @@ export interface WatchPauses {
   verifyMs: number;
 }
 
-/** Soon while something changes or has to be confirmed, and twice as long after each read that shows nothing new. */
-export function untilNextRead(context: WatchInstanceContext, pauses: WatchPauses): { outcome: JobOutcome } {
-  const { checkpoint, input } = context;
+/** Twice as long after each read that shows nothing new: the pause after the last one, as after the next. */
+export function calmPauseMs(
+  { checkpoint, input }: WatchInstanceContext,
+  pauses: Pick<WatchPauses, 'minIntervalMs'>,
+): number {
   const { minIntervalMs = pauses.minIntervalMs, maxIntervalMs = DEFAULT_MAX_INTERVAL_MS } = input.payload;
   const growing = minIntervalMs * 2 ** Math.min(Math.max(checkpoint.calm - 1, 0), 20);
-  const calmly = Math.min(growing, Math.max(maxIntervalMs, minIntervalMs));
+  return Math.min(growing, Math.max(maxIntervalMs, minIntervalMs));
+}
+
+/** Soon while something changes or has to be confirmed. */
+export function untilNextRead(context: WatchInstanceContext, pauses: WatchPauses): { outcome: JobOutcome } {
+  const { checkpoint } = context;
+  const calmly = calmPauseMs(context, pauses);
   const delayMs = checkpoint.suspect ? Math.min(pauses.verifyMs, calmly) : calmly;
   return { outcome: { kind: 'snoozed', delayMs, checkpoint } };
 }

@@ -6,6 +6,7 @@ import { DEFAULT_POLL_INTERVAL_MS } from './monitor-instance.js';
 import { notProvided, type RunInput, type Thrown, thrown } from './run-input.js';
 import {
   afterError,
+  calmPauseMs,
   contextOf,
   eventOf,
   isPriceChanged,
@@ -62,7 +63,7 @@ export function watchInstanceChart(settings: WatchInstanceSettings = {}) {
     actors: {
       readInstance: notProvided<
         WatchedInstance,
-        { jobId: string; novitaInstanceId: string; isFirst: boolean; isSure: boolean }
+        { jobId: string; novitaInstanceId: string; isFirst: boolean; isSure: boolean; pauseMs: number }
       >(),
       probePorts: notProvided<
         PortAnswer[],
@@ -108,11 +109,12 @@ export function watchInstanceChart(settings: WatchInstanceSettings = {}) {
         description: 'Asks the provider how the instance is. What may be an event is read by its id.',
         invoke: {
           src: 'readInstance',
-          input: ({ context: { input, checkpoint } }) => ({
-            jobId: input.jobId,
-            novitaInstanceId: input.payload.novitaInstanceId,
-            isFirst: (input.checkpoint ?? null) === null,
-            isSure: checkpoint.suspect !== undefined,
+          input: ({ context }) => ({
+            jobId: context.input.jobId,
+            novitaInstanceId: context.input.payload.novitaInstanceId,
+            isFirst: (context.input.checkpoint ?? null) === null,
+            isSure: context.checkpoint.suspect !== undefined,
+            pauseMs: calmPauseMs(context, pauses),
           }),
           onDone: [
             {

@@ -53,6 +53,7 @@ import { ProviderHealth } from './provider-health.js';
 import { MAX_RENTAL_LIMIT, RentalLimit, type RentalLimits } from './rental-limit.js';
 import { sweptWithLedger } from './swept-ledger.js';
 import { checkOf, WaitingMonitors } from './waiting-monitors.js';
+import { WaitingWatches } from './waiting-watches.js';
 import { watchInstanceRun } from './watch-runs.js';
 
 export interface GpuInstancesOptions extends RentalLimits {
@@ -182,6 +183,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
         logger,
       });
       const parts = combined?.parts ?? [provider];
+      const watches = new WaitingWatches({ directory, reschedule, logger });
       const instances = new OwnedInstances(provider, broker, parts);
       const limit = isLimited ? new RentalLimit(parts, broker, limits) : undefined;
       const creating = {
@@ -220,7 +222,7 @@ export function gpuInstances(options: GpuInstancesOptions): WorkerExtension {
             handled(checkInstance, checkInstanceRun(actor, instances, guard, verifying)),
             handled(
               watchInstance,
-              watchInstanceRun(actor, { instances, directory, parts, guard, broker }, watching),
+              watchInstanceRun(actor, { instances, directory, watches, parts, guard, broker }, watching),
             ),
             handled(autoStop, autoStopRun(actor, instances, broker)),
             handled(keepLease, keepLeaseRun(actor, instances, verifying)),

@@ -19,6 +19,17 @@ export interface KnownInstance extends Pick<Instance, 'id' | 'name' | 'status' |
   createdAt?: string | undefined;
 }
 
+/** Hears what lists show. */
+export interface DirectoryListener {
+  onListed?: (instance: KnownInstance) => void;
+  /**
+   * A long list was read whole.
+   * @param beganMs by `performance.now()`
+   * @param isShown whether the list has an instance, by its id; one that was made meanwhile may be missing
+   */
+  onWalked?: (beganMs: number, isShown: (id: string) => boolean) => void;
+}
+
 /** An instance, and the last walk that showed it. */
 interface Seen extends KnownInstance {
   walk: number;
@@ -38,14 +49,15 @@ const AHEAD_MS = 20;
 /**
  * The instances of one account, as one worker knows them. Questions that come together share one list call. A long list
  * takes so many calls that nobody can read it for each question: while somebody asks, one walk after the other goes
- * through it at an even pace, and answers come from the last one. Each instance that a list shows is passed on to the listener.
+ * through it at an even pace, and answers come from the last one. Who is content with an older answer has the list walked through no
+ * sooner than that. Each instance that a list shows is passed on to the listeners, and so is the end of each whole walk.
  */
 export class InstanceDirectory {
   readonly #provider: GpuProvider;
   readonly #windowMs: number;
   readonly #msPerInstance: number;
   readonly #closing = new AbortController();
-  #onListed: (instance: KnownInstance) => void = () => {};
+  readonly #listeners: DirectoryListener[] = [];
   #open: Batch | undefined;
   /** A list that is read at full speed for a batch. */
   #listing: Promise<void> | undefined;
@@ -57,7 +69,13 @@ export class InstanceDirectory {
   #walksUnderWay = 0;
   /** How many instances the last complete walk showed. */
   #size = 0;
+  /** When the last complete walk began. */
+  #walkedAtMs = Number.NEGATIVE_INFINITY;
   #nextWalkAtMs = 0;
+  /** Until when what was seen answers those who do not say how old an answer may be. */
+  #recentUntilMs = 0;
+  /** How old an answer may be for somebody who has asked since the last complete walk. */
+  #wantedForMs = 0;
   #expiry: NodeJS.Timeout | undefined;
 
   constructor(provider: GpuProvider, { windowMs = 50, callSpacingMs = 20 }: InstanceDirectoryOptions = {}) {
@@ -66,24 +84,32 @@ export class InstanceDirectory {
     this.#msPerInstance = callSpacingMs / INSTANCES_PER_CALL;
   }
 
-  /** @param onListed called with each instance that a list shows, whoever has it read */
-  listen(onListed: (instance: KnownInstance) => void): void {
-    this.#onListed = onListed;
+  /** Has somebody hear what lists show, whoever has them read. */
+  listen(listener: DirectoryListener): void {
+    this.#listeners.push(listener);
   }
 
   /**
    * One instance, or null when a read of this very instance did not find it: an instance that the list does not show is
    * read singly, because lists lag behind. It is read after this call was made, except where the provider's list
    * is long: then it may be as old as `callSpacingMs` says.
+   * @param maxAgeMs of a long list: how old an answer may be. One that is older is given all the same, and has the list walked through
    * @throws ProviderError as the provider's `get` or `list` does
    * @throws the reason of `signal`, for this caller alone
    */
-  async get(id: string, signal?: AbortSignal): Promise<KnownInstance | null> {
+  async get(id: string, signal?: AbortSignal, maxAgeMs?: number): Promise<KnownInstance | null> {
     signal?.throwIfAborted();
     const seen = this.#seen.get(id);
-    if (!seen) return this.#ask(id, false, signal);
-    if (this.#walksUnderWay === 0 && performance.now() >= this.#nextWalkAtMs) void this.#refresh();
+    if (maxAgeMs !== undefined) this.#wantedForMs = Math.max(this.#wantedForMs, maxAgeMs);
+    if (!seen || (maxAgeMs === undefined && !this.#isRecent)) return this.#ask(id, false, signal);
+    const nowMs = performance.now();
+    const isDue = nowMs >= this.#nextWalkAtMs && nowMs - this.#walkedAtMs > (maxAgeMs ?? 0);
+    if (isDue && this.#walksUnderWay === 0) void this.#refresh();
     return seen;
+  }
+
+  get #isRecent(): boolean {
+    return this.#walksUnderWay > 0 || performance.now() < this.#recentUntilMs;
   }
 
   /** As {@link InstanceDirectory.get}, and always read after this call was made. */
@@ -94,7 +120,7 @@ export class InstanceDirectory {
 
   /** All instances: as the last walks showed them where the list is long and was asked about lately, else read now, at the pace. */
   async *list(signal?: AbortSignal): AsyncGenerator<KnownInstance> {
-    if (!this.#hasSeenAll) yield* this.#walk(signal, true);
+    if (!this.#hasSeenAll || !this.#isRecent) yield* this.#walk(signal, true);
     else yield* [...this.#seen.values()];
   }
 
@@ -190,7 +216,7 @@ export class InstanceDirectory {
         size += 1;
         if (size < LONG_LIST) first.push(instance);
         else for (const each of [...first.splice(0), instance]) this.#keep(each);
-        this.#onListed(instance);
+        for (const { onListed } of this.#listeners) onListed?.(instance);
         yield instance;
         const aheadMs = startMs + size * this.#msPerInstance - performance.now();
         if (isPaced && aheadMs > AHEAD_MS)
@@ -218,9 +244,16 @@ export class InstanceDirectory {
     this.#size = size;
     for (const [id, seen] of this.#seen) if (seen.walk < walk) this.#seen.delete(id);
     this.#hasSeenAll = size >= LONG_LIST;
+    this.#walkedAtMs = startMs;
     const paceMs = size * this.#msPerInstance;
     this.#nextWalkAtMs = startMs + paceMs;
-    this.#expireIn(2 * Math.max(paceMs, performance.now() - startMs));
+    const recentForMs = 2 * Math.max(paceMs, performance.now() - startMs);
+    this.#recentUntilMs = performance.now() + recentForMs;
+    this.#expireIn(Math.max(recentForMs, 2 * this.#wantedForMs));
+    this.#wantedForMs = 0;
+    if (!this.#hasSeenAll) return;
+    const isShown = (id: string) => this.#seen.has(id);
+    for (const { onWalked } of this.#listeners) onWalked?.(startMs, isShown);
   }
 
   /** What was seen is kept for as long as the next walk takes, however slow. */

@@ -69,11 +69,13 @@ export class WaitingMonitors {
 
   constructor(options: WaitingMonitorsOptions) {
     this.#options = options;
-    options.directory.listen((instance) => {
-      const watched = this.#watched.get(instance.id);
-      if (!watched?.jobs.some(({ isSeldom }) => isSeldom)) return;
-      this.#watched.delete(instance.id);
-      this.#noteRead(instance.id, watched, endsTheWait(checkOf(instance)));
+    options.directory.listen({
+      onListed: (instance) => {
+        const watched = this.#watched.get(instance.id);
+        if (!watched?.jobs.some(({ isSeldom }) => isSeldom)) return;
+        this.#watched.delete(instance.id);
+        this.#noteRead(instance.id, watched, endsTheWait(checkOf(instance)));
+      },
     });
   }
 

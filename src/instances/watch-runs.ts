@@ -21,10 +21,12 @@ import type { OwnedInstances } from './owned-instances.js';
 import { queriesOf } from './placement.js';
 import { probePorts } from './probe-ports.js';
 import { createInstancePayload, type WatchInstancePayload } from './schemas.js';
+import { isWell, type WaitingWatches } from './waiting-watches.js';
 
 export interface WatchServices {
   instances: OwnedInstances;
   directory: InstanceDirectory;
+  watches: WaitingWatches;
   parts: readonly GpuProvider[];
   guard: AddressGuard;
   broker: () => Promise<Broker>;
@@ -36,20 +38,22 @@ export function watchInstanceRun(
   services: WatchServices,
   settings: WatchInstanceSettings,
 ): AnyActorLogic {
-  const { instances, directory, guard, broker } = services;
+  const { instances, directory, watches, guard, broker } = services;
   return watchInstanceChart(settings).provide({
     actors: {
       readInstance: actor(
-        async (job, { novitaInstanceId: id, isFirst, isSure }): Promise<WatchedInstance> => {
+        async (job, { novitaInstanceId: id, isFirst, isSure, pauseMs }): Promise<WatchedInstance> => {
           await hearChanges(job, await broker());
           const { health } = job.payload as WatchInstancePayload;
+          // Before any read: what a list shows from here on wakes it.
+          watches.add(job.id, id);
           // Where its ports are is not in the directory.
           if (!isFirst && !isSure && health === undefined) {
-            const known = await directory.get(id, job.signal);
-            if (known?.status === 'running' && known.healthy)
-              return { status: 'running', healthy: true, endpoints: [] };
+            const known = await directory.get(id, job.signal, pauseMs);
+            if (known && isWell(known)) return { status: 'running', healthy: true, endpoints: [] };
           }
           const instance = await instances.read(job, id, isFirst);
+          if (!instance || !isWell(instance)) watches.remove(id);
           if (!instance) return null;
           const { status, healthy, endpoints, reason, isInterrupted } = instance;
           return { status, healthy, endpoints, ...defined({ reason, isInterrupted }) };

@@ -8,6 +8,7 @@ import {
 } from '../../src/gpu/index.js';
 import { InstanceDirectory, type InstanceDirectoryOptions } from '../../src/instances/instance-directory.js';
 import { WaitingMonitors } from '../../src/instances/waiting-monitors.js';
+import { WaitingWatches } from '../../src/instances/waiting-watches.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { errorClassOf, eventually, specFor } from '../support/gpu-provider-conformance.js';
 
@@ -266,6 +267,37 @@ describe('a fleet of a thousand and more', () => {
       expect(woken).toEqual(['monitor']);
     });
     expect(reads()).toBe(0);
+  });
+
+  test('is walked through no sooner than the answers may be old, once for all who ask meanwhile', async () => {
+    const { directory, lists, reads } = fleet({ callSpacingMs: 1 });
+    const ask = (maxAgeMs?: number) =>
+      Promise.all(ids.slice(0, 20).map((id) => directory.get(id, undefined, maxAgeMs)));
+    const startMs = performance.now();
+    await ask(60_000);
+    // By then nothing is left for those who do not say how old an answer may be.
+    await delay(2 * (performance.now() - startMs) + 200);
+    const before = lists();
+    expect((await ask(60_000)).map((instance) => instance?.id)).toEqual(ids.slice(0, 20));
+    expect([lists(), reads()]).toEqual([before, 0]);
+    await ask(0);
+    await eventually(async () => expect(lists()).toBeGreaterThanOrEqual(before + CALLS));
+  });
+
+  test('wakes a watch whose instance a walk shows to be stopped, or does not show any more', async () => {
+    const { provider, directory, rent } = fleet({ callSpacingMs: 1 });
+    const [stopped = ''] = await rent('jetfleet-halted');
+    const woken: string[] = [];
+    const reschedule = async (jobId: string) => woken.push(jobId) > 0;
+    const watches = new WaitingWatches({ directory, reschedule, logger: silentLogger });
+    await provider.stop(stopped);
+    for (const id of [stopped, 'sim-gone', ids[0] ?? '']) watches.add(`watch of ${id}`, id);
+    await Promise.all(ids.slice(0, 20).map((id) => directory.get(id, undefined, 0)));
+    await eventually(async () => {
+      await directory.get(ids[0] ?? '', undefined, 0);
+      expect(new Set(woken)).toEqual(new Set([`watch of ${stopped}`, 'watch of sim-gone']));
+    });
+    expect(woken).toHaveLength(2);
   });
 
   test('is listed from what walks have shown lately, and else read at the pace', async () => {
