@@ -3236,6 +3236,8 @@ type WatchedInstance = {
         protocol: string;
         url: string;
     }[];
+    /** ISO time at which a list was read that shows it, perhaps for another watch. Absent where the instance was read for this run. */
+    readAt?: string;
 } | null;
 interface WatchCheckpoint extends ProvenCheckpoint {
     /** Reads in a row that have shown nothing new: the pause between them grows. */
@@ -3305,6 +3307,7 @@ declare function watchInstanceChart(settings?: WatchInstanceSettings): xstate.St
         novitaInstanceId: string;
         isFirst: boolean;
         isSure: boolean;
+        pauseMs: number;
     }>> | undefined;
 }, {
     src: "probePorts";
@@ -3327,6 +3330,7 @@ declare function watchInstanceChart(settings?: WatchInstanceSettings): xstate.St
         novitaInstanceId: string;
         isFirst: boolean;
         isSure: boolean;
+        pauseMs: number;
     }>;
     id: string | undefined;
 } | {
@@ -3440,6 +3444,7 @@ declare const watchInstanceMachine: xstate.StateMachine<WatchInstanceContext, xs
         novitaInstanceId: string;
         isFirst: boolean;
         isSure: boolean;
+        pauseMs: number;
     }>> | undefined;
 }, {
     src: "probePorts";
@@ -3462,6 +3467,7 @@ declare const watchInstanceMachine: xstate.StateMachine<WatchInstanceContext, xs
         novitaInstanceId: string;
         isFirst: boolean;
         isSure: boolean;
+        pauseMs: number;
     }>;
     id: string | undefined;
 } | {

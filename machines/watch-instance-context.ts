@@ -26,6 +26,8 @@ export type WatchedInstance = {
   /** Its provider takes it back, or has. */
   isInterrupted?: boolean;
   endpoints: { port: number; protocol: string; url: string }[];
+  /** ISO time at which a list was read that shows it, perhaps for another watch. Absent where the instance was read for this run. */
+  readAt?: string;
 } | null;
 
 export interface WatchCheckpoint extends ProvenCheckpoint {
@@ -97,6 +99,9 @@ export function noted(context: WatchInstanceContext, read: WatchedInstance) {
   return { read, checkpoint: { ...rest, ...seen, ...billedBy(context, read), reported, calm } };
 }
 
+/** The same list answers many reads, and says each time when it was read, by a clock that may be set a little meanwhile. */
+const APART_MS = 1_000;
+
 /** A second read proves what the first one has shown. One that is about to be taken back is not called running: it may have been already. */
 function billedBy(
   { checkpoint, input }: WatchInstanceContext,
@@ -107,7 +112,10 @@ function billedBy(
   const isRunning = read?.status === 'running' && !read.isInterrupted;
   if (!isStopped && !isRunning) return {};
   const state = isStopped ? ('stopped' as const) : ('running' as const);
-  const billedAs = { ...readAgain(before?.state === state ? before : undefined, input.now), state };
+  const known = before?.state === state ? before : undefined;
+  const { readAt = input.now } = read;
+  if (known && read.readAt && sinceMs(known.since, readAt) < APART_MS) return {};
+  const billedAs = { ...readAgain(known, readAt), state };
   return { billedAs, ...(billedAs.reads > 1 && { proven: { is: state, since: billedAs.since } }) };
 }
 

@@ -17,6 +17,8 @@ export interface InstanceDirectoryOptions {
 export interface KnownInstance extends Pick<Instance, 'id' | 'name' | 'status' | 'healthy'> {
   reason?: string | undefined;
   createdAt?: string | undefined;
+  /** When the walk through the list began that showed it, by `performance.now()`; absent where it was read by itself. */
+  walkedAtMs?: number;
 }
 
 /** Hears what lists show. */
@@ -30,10 +32,8 @@ export interface DirectoryListener {
   onWalked?: (beganMs: number, isShown: (id: string) => boolean) => void;
 }
 
-/** An instance, and the last walk that showed it. */
-interface Seen extends KnownInstance {
-  walk: number;
-}
+/** An instance as a walk has shown it. */
+type Seen = KnownInstance & { walkedAtMs: number };
 
 /** So many different instances make one list call worth it. */
 const SHARE_FROM = 3;
@@ -65,7 +65,6 @@ export class InstanceDirectory {
   /** What walks through a long list have shown. */
   readonly #seen = new Map<string, Seen>();
   #hasSeenAll = false;
-  #walks = 0;
   #walksUnderWay = 0;
   /** How many instances the last complete walk showed. */
   #size = 0;
@@ -202,7 +201,6 @@ export class InstanceDirectory {
 
   /** Reads the list from its beginning. A caller that leaves before it is long leaves nothing behind. */
   async *#walk(signal: AbortSignal | undefined, isPaced: boolean): AsyncGenerator<KnownInstance> {
-    const walk = ++this.#walks;
     const startMs = performance.now();
     const first: Seen[] = [];
     let size = 0;
@@ -212,7 +210,7 @@ export class InstanceDirectory {
       for await (const shown of this.#provider.list({ namePrefix: INSTANCE_NAME_PREFIX }, signal)) {
         const { id, name, status, healthy, reason, createdAt } = shown;
         // All fields, so that all objects are of one shape and as small as can be.
-        const instance: Seen = { id, name, status, healthy, reason, createdAt, walk };
+        const instance: Seen = { id, name, status, healthy, reason, createdAt, walkedAtMs: startMs };
         size += 1;
         if (size < LONG_LIST) first.push(instance);
         else for (const each of [...first.splice(0), instance]) this.#keep(each);
@@ -225,7 +223,7 @@ export class InstanceDirectory {
       isComplete = true;
     } finally {
       this.#walksUnderWay -= 1;
-      if (isComplete) this.#complete(walk, size, startMs);
+      if (isComplete) this.#complete(size, startMs);
       else {
         this.#nextWalkAtMs = performance.now() + this.#size * this.#msPerInstance;
         if (size >= LONG_LIST) this.#expireIn(performance.now() - startMs);
@@ -236,13 +234,13 @@ export class InstanceDirectory {
   #keep(instance: Seen): void {
     const seen = this.#seen.get(instance.id);
     // What is unchanged stays the same object: a hundred thousand new ones a walk are much work for the collector.
-    if (seen && isSame(seen, instance)) seen.walk = instance.walk;
+    if (seen && isSame(seen, instance)) seen.walkedAtMs = instance.walkedAtMs;
     else this.#seen.set(instance.id, instance);
   }
 
-  #complete(walk: number, size: number, startMs: number): void {
+  #complete(size: number, startMs: number): void {
     this.#size = size;
-    for (const [id, seen] of this.#seen) if (seen.walk < walk) this.#seen.delete(id);
+    for (const [id, seen] of this.#seen) if (seen.walkedAtMs < startMs) this.#seen.delete(id);
     this.#hasSeenAll = size >= LONG_LIST;
     this.#walkedAtMs = startMs;
     const paceMs = size * this.#msPerInstance;

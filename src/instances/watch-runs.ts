@@ -50,7 +50,12 @@ export function watchInstanceRun(
           // Where its ports are is not in the directory.
           if (!isFirst && !isSure && health === undefined) {
             const known = await directory.get(id, job.signal, pauseMs);
-            if (known && isWell(known)) return { status: 'running', healthy: true, endpoints: [] };
+            if (known && isWell(known)) {
+              const { walkedAtMs = performance.now() } = known;
+              const readMs = (await broker()).clock.now() - (performance.now() - walkedAtMs);
+              const readAt = new Date(readMs).toISOString();
+              return { status: 'running', healthy: true, endpoints: [], readAt };
+            }
           }
           const instance = await instances.read(job, id, isFirst);
           if (!instance || !isWell(instance)) watches.remove(id);

@@ -52,10 +52,33 @@ async function watch(payload: Partial<WatchInstancePayload>, world: World, until
     pauses.push(outcome.delayMs);
     now += outcome.delayMs;
   }
-  return { outcome: undefined, pauses, ms: now };
+  return { outcome: undefined, pauses, ms: now, checkpoint };
 }
 
 const ids = { instanceId: 'i', novitaInstanceId: 'p-1', createJobId: 'order' };
+
+describe('what a watch proves of the bill', () => {
+  const readAt = (ms: number) => new Date(START + ms).toISOString();
+
+  it('is not proven by two reads that one list has answered', async () => {
+    const listed = async (listedAtMs: (ms: number) => number) => {
+      const read = (ms: number) => ({ ...well, readAt: readAt(listedAtMs(ms)) }) as WatchedInstance;
+      return (await watch({}, { read }, 60_000)).checkpoint;
+    };
+    // What a clock that was set meanwhile makes of the time of the same list.
+    const once = await listed((ms) => -5_000 + ms / 100);
+    expect(once).toMatchObject({ billedAs: { state: 'running', reads: 1, since: readAt(-5_000) } });
+    expect(once).not.toHaveProperty('proven');
+    expect(await listed((ms) => (ms < 20_000 ? 0 : 15_000))).toMatchObject({
+      proven: { is: 'running', since: readAt(0) },
+    });
+  });
+
+  it('is proven by two reads of its own', async () => {
+    const { checkpoint } = await watch({}, { read: () => well }, 15_000);
+    expect(checkpoint).toMatchObject({ proven: { is: 'running', since: readAt(0) } });
+  });
+});
 
 describe('the pauses of a watch', () => {
   it('double while all is well, up to the longest', async () => {
