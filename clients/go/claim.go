@@ -255,10 +255,19 @@ func (w *Worker) write(
 	return nil, nil
 }
 
-// rearm sets the timer of a job again that is not due, and keeps its record from expiring meanwhile.
+// rearm sets the timer of a job again that is not due. Its record says first that the message is spent: to another worker the job may
+// be due by now, and what that one has claimed by this message must not lose it.
 func (w *Worker) rearm(ctx context.Context, d *delivery, last record, seq uint64, now time.Time) error {
-	if err := w.keep(ctx, last, seq, now); err != nil {
-		return err
+	if uint64(last.int("workSeq")) == d.seq {
+		if err := w.keep(ctx, last, seq, now); err != nil {
+			return err
+		}
+	} else {
+		spent := last.copy()
+		spent.set("workSeq", d.seq)
+		if _, err := w.broker.append(ctx, spent, seq); err != nil {
+			return err
+		}
 	}
 	if err := w.broker.setTimer(ctx, last, now); err != nil {
 		return err

@@ -17,6 +17,7 @@ import {
   transitionRecord,
   withFollowUps,
 } from '../../queue/transition-record.js';
+import { assertLatest } from '../../queue/waiting/leader-event.js';
 import { type DecodedJob, isFromTimers } from '../../wire/job-message.js';
 import type { RegisteredHandler } from '../job-handler.js';
 import {
@@ -176,6 +177,7 @@ export class Claimer {
         );
       }
       case 'ended':
+        await assertLatest(this.#services.broker, job.request.id, last);
         await publishFollowUps(this.#services, decision.record);
         delivery.ack();
         return undefined;
@@ -185,10 +187,12 @@ export class Claimer {
         );
         return undefined;
       case 'reroute':
+        await assertLatest(this.#services.broker, job.request.id, last);
         await this.#services.broker.jobs.enqueueAgain(requestOf(decision.record));
         delivery.ack();
         return undefined;
       case 'duplicate':
+        await assertLatest(this.#services.broker, job.request.id, last);
         logger.debug({ jobId: job.request.id, reason: decision.reason }, 'duplicate message dropped');
         delivery.ack();
         return undefined;
@@ -316,9 +320,14 @@ export class Claimer {
     delivery.ack();
   }
 
-  /** Sets the timer of a job again that is not due, and keeps its record from expiring meanwhile. */
+  /**
+   * Sets the timer of a job again that is not due. Its record says first that the message is spent: to a worker with another clock the
+   * job may be due, and what that one has claimed by this message must not lose it.
+   */
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
-    await this.#keep(record, lastSeq);
+    const isSpent = record.workSeq === delivery.seq;
+    if (isSpent) await this.#keep(record, lastSeq);
+    else await writeEvent(this.#services, { ...record, workSeq: delivery.seq }, lastSeq);
     await beginWait(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
