@@ -110,6 +110,7 @@ function overlapping(jobs: readonly (readonly StoredRecord[])[]): Violation[] {
     .filter((history) => history.some(({ attempt }) => attempt > 0))
     .map((history) => ({
       id: history[0]?.id ?? '',
+      states: history.map(({ state, storedAtMs }) => `${state} ${new Date(storedAtMs).toISOString()}`),
       fromMs: history[0]?.storedAtMs ?? 0,
       untilMs:
         history.find(({ finishedAt }) => finishedAt !== undefined)?.storedAtMs ?? Number.POSITIVE_INFINITY,
@@ -118,6 +119,7 @@ function overlapping(jobs: readonly (readonly StoredRecord[])[]): Violation[] {
   return runs.slice(1).flatMap((run, at): Violation[] => {
     const before = runs[at];
     if (!before || before.untilMs <= run.fromMs) return [];
-    return [{ kind: 'tick-overlap', about: run.id, detail: `began before ${before.id} had ended` }];
+    const detail = `${run.states} began before ${before.id} had ended: ${before.states}`;
+    return [{ kind: 'tick-overlap', about: run.id, detail }];
   });
 }
