@@ -28,7 +28,8 @@ export async function diskFull(arena: Arena, forMs: number): Promise<boolean> {
 }
 
 /** Streams of which a copy can be kept. */
-type Copied = 'events' | 'unique' | 'limits';
+const COPIED = ['events', 'unique', 'limits'] as const;
+type Copied = (typeof COPIED)[number];
 
 /** Copies what is stored on a stream, so that the history of a job, or of a key, outlives its removal. */
 export async function keepHistory(arena: Arena, kind: Copied): Promise<void> {
@@ -44,6 +45,21 @@ export async function keepHistory(arena: Arena, kind: Copied): Promise<void> {
       allow_direct: true,
     }),
   );
+}
+
+/**
+ * After a restart: the server waits ten seconds and more before a stream takes from another one again, and what is removed meanwhile would
+ * never be copied. A source that was just added is asked at once.
+ */
+export async function resumeCopies(arena: Arena): Promise<void> {
+  const { subjects } = await arena.observer.broker();
+  for (const stream of COPIED.map((kind) => subjects.streamName(kind))) {
+    await administer(arena, async (jsm) => {
+      if (!(await jsm.streams.names().next()).includes(copyOf(stream))) return;
+      await jsm.streams.update(copyOf(stream), { sources: [] });
+      await jsm.streams.update(copyOf(stream), { sources: [{ name: stream }] });
+    });
+  }
 }
 
 /** The stream that holds all that was ever stored on another one, once it does. */

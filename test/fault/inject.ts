@@ -4,7 +4,7 @@ import type { FaultInput } from '../../src/gpu/index.js';
 import { ConflictError, JetfleetError } from '../../src/index.js';
 import type { ClusterNode } from '../support/cluster.js';
 import type { Arena } from './arena.js';
-import { diskFull } from './broker-admin.js';
+import { diskFull, resumeCopies } from './broker-admin.js';
 import type { Crew } from './crew.js';
 import { forgeNotice, touchForeignInstances } from './hostile-client.js';
 import type { LimitSet } from './limit-invariants.js';
@@ -189,11 +189,8 @@ async function during(forMs: number, set: (on: boolean) => void): Promise<boolea
   return true;
 }
 
-async function restartServer(
-  { broker, outages }: Arena,
-  signal: 'SIGKILL' | 'SIGTERM',
-  forMs: number,
-): Promise<boolean> {
+async function restartServer(arena: Arena, signal: 'SIGKILL' | 'SIGTERM', forMs: number): Promise<boolean> {
+  const { broker, outages } = arena;
   if (broker.kind !== 'single') return false;
   // On a busy machine the fault before may not be over.
   while (outages.some(({ untilMs }) => !Number.isFinite(untilMs))) await delay(LOOK_EVERY_MS);
@@ -204,6 +201,7 @@ async function restartServer(
   await delay(forMs);
   await broker.server.restart();
   outage.untilMs = Date.now();
+  await resumeCopies(arena);
   return true;
 }
 
