@@ -143,7 +143,7 @@ func (w *Worker) leave(ctx context.Context, d *delivery, id string, last record,
 	// A worker that runs it goes on from its own record.
 	isHeld := last.state() == "running" && !(d.count > 1 && uint64(last.int("workSeq")) == d.seq)
 	if last != nil && !last.isTerminal() && !isHeld {
-		if err := w.keep(ctx, last, seq, w.broker.now(d.time)); err != nil {
+		if _, err := w.keep(ctx, last, seq, w.broker.now(d.time)); err != nil {
 			return err
 		}
 	}
@@ -258,16 +258,14 @@ func (w *Worker) write(
 // rearm sets the timer of a job again that is not due. Its record says first that the message is spent: to another worker the job may
 // be due by now, and what that one has claimed by this message must not lose it.
 func (w *Worker) rearm(ctx context.Context, d *delivery, last record, seq uint64, now time.Time) error {
-	if uint64(last.int("workSeq")) == d.seq {
-		if err := w.keep(ctx, last, seq, now); err != nil {
-			return err
-		}
-	} else {
-		spent := last.copy()
-		spent.set("workSeq", d.seq)
-		if _, err := w.broker.append(ctx, spent, seq); err != nil {
-			return err
-		}
+	spent := last.copy()
+	spent.set("workSeq", d.seq)
+	isKept, err := w.keep(ctx, spent, seq, now)
+	if err == nil && !isKept && uint64(last.int("workSeq")) != d.seq {
+		_, err = w.broker.append(ctx, spent, seq)
+	}
+	if err != nil {
+		return err
 	}
 	if err := w.broker.setTimer(ctx, last, now); err != nil {
 		return err
@@ -277,16 +275,17 @@ func (w *Worker) rearm(ctx context.Context, d *delivery, last record, seq uint64
 }
 
 // keep writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job.
-func (w *Worker) keep(ctx context.Context, last record, seq uint64, now time.Time) error {
+// It says whether it was time for that.
+func (w *Worker) keep(ctx context.Context, last record, seq uint64, now time.Time) (bool, error) {
 	w.broker.mu.Lock()
 	maxAge := w.broker.eventsMaxAge
 	w.broker.mu.Unlock()
 	updated, is := last.time("updatedAt")
 	if maxAge <= 0 || !is || now.Sub(updated) <= maxAge/4 {
-		return nil
+		return false, nil
 	}
 	kept := last.copy()
 	kept.set("updatedAt", now.UTC().Format(timeLayout))
 	_, err := w.broker.append(ctx, kept, seq)
-	return err
+	return true, err
 }

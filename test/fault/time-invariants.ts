@@ -1,4 +1,5 @@
 /** When jobs run: not before their time, and at once where somebody handed them back. */
+import type { JobRecord } from '../../src/index.js';
 import type { Service } from './crew.js';
 import type { Evidence, StoredRecord } from './evidence.js';
 import type { Violation } from './invariants.js';
@@ -91,9 +92,11 @@ function heldUp({ id, waitMs }: HandBack): Violation[] {
   return [{ kind: 'held-up', about: id, detail: `handed back, and waited for ${waitMs} ms` }];
 }
 
-/** A timer that is set again and again brings its job no further. */
+/** A timer that is set again and again brings its job no further, and neither does a record that only says which message is spent. */
 function flooded({ histories, accepted, messagesWritten }: Evidence): Violation[] {
-  const records = [...histories.values()].reduce((sum, { length }) => sum + length, 0);
+  const isStep = (record: JobRecord, at: number, history: readonly JobRecord[]) =>
+    record.state !== history[at - 1]?.state || record.updatedAt !== history[at - 1]?.updatedAt;
+  const records = [...histories.values()].flatMap((history) => history.filter(isStep)).length;
   const waiting = accepted.filter((id) => !histories.has(id)).length;
   if (messagesWritten <= records + waiting + SPARE_MESSAGES) return [];
   const detail = `${messagesWritten} messages for ${records} records`;

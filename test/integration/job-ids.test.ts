@@ -232,7 +232,9 @@ describe('a message published under an id that has a job', () => {
       if (code === undefined) expect(await own.history(name)).toEqual([]);
       else expect(await own.waitForJob(name, 'rejected')).toMatchObject({ error: { code } });
     }
-    expect(await own.queue.getJob('mine')).toEqual(before);
+    // What came too early has marked its own message as spent.
+    const isEarly = state === 'retrying' || state === 'waiting';
+    expect(await own.queue.getJob('mine')).toEqual({ ...before, ...(isEarly && { workSeq: 8 }) });
   });
 
   test('is told apart from the messages of a job that was redriven, cancelled or cannot be read', async () => {

@@ -2,7 +2,7 @@
  * The only way in which Jetfleet publishes, subscribes and flushes. A connection can be lent, so its owner drains or
  * closes it at any moment: no state of it throws into a timer or into the client's reader.
  */
-import { errors, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { errors, type Msg, type NatsConnection, type RequestOptions } from '@nats-io/transport-node';
 import { atMost } from '../../jobs/deadline.js';
 import { JetfleetError } from '../../jobs/errors.js';
 import { type Logger, silentLogger } from '../../telemetry/logger.js';
@@ -73,6 +73,16 @@ export function subscribe(
     },
     drain: (ms) => within(ms, connection, () => subscription.drain()),
   };
+}
+
+/** Asks, and rejects where that cannot be sent. */
+export async function request(
+  connection: NatsConnection,
+  subject: string,
+  data: Uint8Array | string,
+  options: RequestOptions,
+): Promise<Msg> {
+  return connection.request(subject, data, options);
 }
 
 /** Sends what is buffered. Gives up after `ms`: a broker that is away must not hold up an ending process. */

@@ -16,6 +16,7 @@ import {
   standbySubject,
 } from '../../wire/standby-message.js';
 import { ANY, EXTRA_KINDS, type Subjects } from '../../wire/subjects.js';
+import { request } from '../connection/guarded.js';
 import { extraStream } from '../topology/extra-stream-config.js';
 import { STREAM_NOT_FOUND, unlessMissing } from '../topology/manager.js';
 import { stored, type TopologyOptions, type WantedStream, wantedStreams } from '../topology/stream-config.js';
@@ -86,7 +87,7 @@ export class StandbyStreams {
 
   async #reach(domain: string, api: string): Promise<void> {
     try {
-      await this.#connection.request(`${api}.INFO`, '', { timeout: REACH_MS });
+      await request(this.#connection, `${api}.INFO`, '', { timeout: REACH_MS });
     } catch (cause) {
       const why = `the standby does not reach the domain ${domain}: check its leaf node, and the domain of the origin`;
       throw new BrokerError('JETFLEET_BROKER_UNREACHABLE', why, { cause, retryable: true });
@@ -136,7 +137,7 @@ export class StandbyStreams {
 
   /** Writes copies, each in place of the one before of its timer. */
   async copy(timers: readonly StandbyTimer[]): Promise<void> {
-    await this.#publishAll(
+    await this.#writeAll(
       timers.map((timer) => ({
         subject: copySubject(this.#subjects, timer.subject),
         data: encodeStandbyTimer(timer),
@@ -165,7 +166,7 @@ export class StandbyStreams {
     let set = 0;
     let batch: StandbyTimer[] = [];
     const flush = async () => {
-      await this.#publishAll(
+      await this.#writeAll(
         batch.map(({ subject, data, headers }) => ({ subject, data: Buffer.from(data, 'base64'), headers })),
       );
       set += batch.length;
@@ -177,14 +178,14 @@ export class StandbyStreams {
     return set;
   }
 
-  async #publishAll(messages: readonly Sent[]): Promise<void> {
+  async #writeAll(messages: readonly Sent[]): Promise<void> {
     await inParts(messages, AT_ONCE, (message) => this.#publish(message));
   }
 
   async #publish({ subject, data, headers }: Sent): Promise<void> {
     const sent = makeHeaders();
     for (const [name, value] of headers) sent.append(name, value);
-    const answer = await this.#connection.request(subject, data, { headers: sent, timeout: PUBLISH_MS });
+    const answer = await request(this.#connection, subject, data, { headers: sent, timeout: PUBLISH_MS });
     const { error } = answer.json<{ error?: { description: string } }>();
     if (error) throw new BrokerError('JETFLEET_PUBLISH_REFUSED', `${subject}: ${error.description}`);
   }

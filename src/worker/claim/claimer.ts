@@ -326,19 +326,24 @@ export class Claimer {
    */
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
     const isSpent = record.workSeq === delivery.seq;
-    if (isSpent) await this.#keep(record, lastSeq);
-    else await writeEvent(this.#services, { ...record, workSeq: delivery.seq }, lastSeq);
+    const spent = { ...record, workSeq: delivery.seq };
+    if (!(await this.#keep(spent, lastSeq)) && !isSpent) await writeEvent(this.#services, spent, lastSeq);
     await beginWait(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
   }
 
-  /** Writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job. */
-  async #keep(record: JobRecord, lastSeq: number): Promise<void> {
+  /**
+   * Writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job.
+   * @returns whether it was time for that
+   */
+  async #keep(record: JobRecord, lastSeq: number): Promise<boolean> {
     const { broker, eventsMaxAgeMs } = this.#services;
     const nowMs = broker.clock.now();
     const ageMs = nowMs - Date.parse(record.updatedAt);
     const kept = { ...record, updatedAt: new Date(nowMs).toISOString() };
-    if (ageMs > eventsMaxAgeMs / 4) await writeEvent(this.#services, kept, lastSeq);
+    const isTime = ageMs > eventsMaxAgeMs / 4;
+    if (isTime) await writeEvent(this.#services, kept, lastSeq);
+    return isTime;
   }
 }
