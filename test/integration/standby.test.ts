@@ -50,6 +50,9 @@ async function faultsOfCopies({ address }: ConfiguredNats): Promise<string[][]> 
   return copies;
 }
 
+/** So far ahead that the origin is lost before, also on a busy machine. */
+const DUE_MS = 10_000;
+
 /** What a worker did, by job. */
 function workerOf(queue: JobQueueService, ran: string[]): JobWorkerService {
   const worker = new JobWorkerService(queue, { sweep: false });
@@ -58,7 +61,7 @@ function workerOf(queue: JobQueueService, ran: string[]): JobWorkerService {
     concurrency: 20,
     handler: async ({ id, checkpoint, payload, signal }: JobContext) => {
       ran.push(`${id} ${JSON.stringify(checkpoint ?? null)}`);
-      if (payload === 'waits' && checkpoint === undefined) return snooze(3_000, { half: true });
+      if (payload === 'waits' && checkpoint === undefined) return snooze(DUE_MS, { half: true });
       if (payload === 'runs' && queue.namespace === 'lost')
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       return 'done';
@@ -84,7 +87,7 @@ test('a standby takes the place of its origin: what waits, runs and is due goes 
   await before.addJob('step', 1, 'normal', { id: 'ended-early' });
   await vi.waitFor(async () => expect((await before.getJob('ended-early'))?.state).toBe('completed'));
   await before.addJob('step', 'waits', 'normal', { id: 'waits' });
-  await before.addJob('step', 1, 'normal', { id: 'delayed', delayMs: 4_000 });
+  await before.addJob('step', 1, 'normal', { id: 'delayed', delayMs: DUE_MS });
   await before.addJob('step', 1, 'normal', { id: 'cancelled', delayMs: 600_000 });
   await before.schedule('hourly', 'step', 1, { everyMs: 3_600_000 });
   await before.schedule('dropped', 'step', 1, { everyMs: 3_600_000 });
