@@ -143,7 +143,7 @@ func (w *Worker) leave(ctx context.Context, d *delivery, id string, last record,
 	// A worker that runs it goes on from its own record.
 	isHeld := last.state() == "running" && !(d.count > 1 && uint64(last.int("workSeq")) == d.seq)
 	if last != nil && !last.isTerminal() && !isHeld {
-		if _, err := w.keep(ctx, last, seq, w.broker.now(d.time)); err != nil {
+		if err := w.keep(ctx, last, seq, w.broker.now(d.time), false); err != nil {
 			return err
 		}
 	}
@@ -255,16 +255,13 @@ func (w *Worker) write(
 	return nil, nil
 }
 
-// rearm sets the timer of a job again that is not due. Its record says first that the message is spent: to another worker the job may
-// be due by now, and what that one has claimed by this message must not lose it.
+// rearm sets the timer of a job again that is not due. Its record says first that the message is spent: for a worker that is given
+// it later the job may be due, and what that one has claimed by this message must not lose it.
 func (w *Worker) rearm(ctx context.Context, d *delivery, last record, seq uint64, now time.Time) error {
 	spent := last.copy()
 	spent.set("workSeq", d.seq)
-	isKept, err := w.keep(ctx, spent, seq, now)
-	if err == nil && !isKept && uint64(last.int("workSeq")) != d.seq {
-		_, err = w.broker.append(ctx, spent, seq)
-	}
-	if err != nil {
+	isSpent := uint64(last.int("workSeq")) == d.seq
+	if err := w.keep(ctx, spent, seq, now, !isSpent); err != nil {
 		return err
 	}
 	if err := w.broker.setTimer(ctx, last, now); err != nil {
@@ -274,18 +271,21 @@ func (w *Worker) rearm(ctx context.Context, d *delivery, last record, seq uint64
 	return nil
 }
 
-// keep writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job.
-// It says whether it was time for that.
-func (w *Worker) keep(ctx context.Context, last record, seq uint64, now time.Time) (bool, error) {
+// keep writes the record of a job that goes no further once more before it expires: without it, its message would be a new job. One that
+// is changed is written in any case.
+func (w *Worker) keep(ctx context.Context, last record, seq uint64, now time.Time, isChanged bool) error {
 	w.broker.mu.Lock()
 	maxAge := w.broker.eventsMaxAge
 	w.broker.mu.Unlock()
 	updated, is := last.time("updatedAt")
-	if maxAge <= 0 || !is || now.Sub(updated) <= maxAge/4 {
-		return false, nil
+	isOld := maxAge > 0 && is && now.Sub(updated) > maxAge/4
+	if !isOld && !isChanged {
+		return nil
 	}
 	kept := last.copy()
-	kept.set("updatedAt", now.UTC().Format(timeLayout))
+	if isOld {
+		kept.set("updatedAt", now.UTC().Format(timeLayout))
+	}
 	_, err := w.broker.append(ctx, kept, seq)
-	return true, err
+	return err
 }

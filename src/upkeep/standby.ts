@@ -1,6 +1,6 @@
 /** A standby site: a copy of the queue of another site, its origin, that takes its place when the origin is lost (decision 98). */
 import type { Broker } from '../broker/broker.js';
-import type { MirrorState } from '../broker/standby/standby-streams.js';
+import type { MirrorState, StandbyStreams } from '../broker/standby/standby-streams.js';
 import { assertAllowed } from '../broker/topology/report.js';
 import { ConflictError, JetfleetError } from '../jobs/errors.js';
 import { coveringConsumers } from '../queue/retention/acknowledged-messages.js';
@@ -33,6 +33,7 @@ export class Standby {
   readonly #broker: Broker;
   readonly #origin: Broker;
   readonly #domain: string;
+  readonly #streams: StandbyStreams;
   #copies: Map<string, Copy> | undefined;
 
   /** @param domain of JetStream at the origin, by which the standby reaches it */
@@ -40,6 +41,7 @@ export class Standby {
     this.#broker = broker;
     this.#origin = origin;
     this.#domain = domain;
+    this.#streams = broker.topology.standby(broker.connection);
   }
 
   /**
@@ -47,8 +49,8 @@ export class Standby {
    * @throws BrokerError where one of the sites cannot be asked, or the standby has jobs of its own
    */
   async sync(): Promise<StandbySync> {
-    const { topology, subjects, connection } = this.#broker;
-    const streams = topology.standby(connection);
+    const { subjects } = this.#broker;
+    const streams = this.#streams;
     const present = await namesAt(this.#origin);
     await streams.make(this.#domain, (name) => present.has(name));
     const copies = this.#copies ?? (await this.#readCopies());
@@ -67,9 +69,9 @@ export class Standby {
   }
 
   async #readCopies(): Promise<Map<string, Copy>> {
-    const { topology, subjects, connection } = this.#broker;
+    const { subjects } = this.#broker;
     const copies = new Map<string, Copy>();
-    for await (const { subject, seq, headers } of topology.standby(connection).copies())
+    for await (const { subject, seq, headers } of this.#streams.copies())
       copies.set(subject, { seq, isRecurring: isRecurring(headers, subjects) });
     return copies;
   }
@@ -82,7 +84,7 @@ export class Standby {
     const lastSeqs = await Promise.all(
       WORK_KINDS.map(async (kind) => (await topology.streamInfo(kind)).state.last_seq),
     );
-    const mirrors = await this.#broker.topology.standby(this.#broker.connection).states();
+    const mirrors = await this.#streams.states();
     return WORK_KINDS.every((kind, at) => {
       const mirror = mirrors.find(({ stream }) => stream === subjects.streamName(kind));
       return mirror !== undefined && mirror.lastSeq >= (lastSeqs[at] ?? 0);
@@ -115,14 +117,12 @@ export class Standby {
 
   /** Acknowledged messages: without it the mirrors would have every job that there ever was. */
   async #purgeEnded(): Promise<void> {
-    const { topology, connection } = this.#broker;
     const { read, subjects } = this.#origin;
-    const streams = topology.standby(connection);
     for (const kind of WORK_KINDS) {
       const stream = subjects.streamName(kind);
       for (const { filter, counts } of await coveringConsumers(this.#origin, kind)) {
         const { firstSeq } = await read.extent(stream, filter);
-        await streams.purge(stream, filter, firstSeq > 0 ? firstSeq - 1 : counts.delivered.stream_seq);
+        await this.#streams.purge(stream, filter, firstSeq > 0 ? firstSeq - 1 : counts.delivered.stream_seq);
       }
     }
   }

@@ -18,11 +18,9 @@ import {
 import { ANY, EXTRA_KINDS, type Subjects } from '../../wire/subjects.js';
 import { request } from '../connection/guarded.js';
 import { extraStream } from '../topology/extra-stream-config.js';
-import { STREAM_NOT_FOUND, unlessMissing } from '../topology/manager.js';
+import { MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from '../topology/manager.js';
 import { stored, type TopologyOptions, type WantedStream, wantedStreams } from '../topology/stream-config.js';
 
-/** No message found, as the server answers. */
-const MESSAGE_NOT_FOUND = 10037;
 /** Timers that are written or set at a time. */
 const AT_ONCE = 256;
 const PUBLISH_MS = 5_000;

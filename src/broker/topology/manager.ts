@@ -14,6 +14,7 @@ import { retry } from '../retry.js';
 
 /** What the server says of something that does not exist. */
 export const STREAM_NOT_FOUND = 10059;
+export const MESSAGE_NOT_FOUND = 10037;
 export const CONSUMER_NOT_FOUND = 10014;
 const NOT_ENABLED = 10076;
 const NOT_ENABLED_FOR_ACCOUNT = 10039;

@@ -9,12 +9,12 @@ import {
   apiCodeOf,
   CONSUMER_NOT_FOUND,
   type JetStream,
+  MESSAGE_NOT_FOUND,
   STREAM_NOT_FOUND,
   unlessMissing,
   withLeader,
 } from './manager.js';
 
-const MESSAGE_GONE = 10037;
 const WRONG_LAST_SEQUENCE = 10071;
 const PAUSED_AT_ONCE = 50;
 /**
@@ -63,7 +63,7 @@ export class Pauses {
   /** As the stream's leader has them, those whose time is over included. */
   async read(): Promise<StoredPauses> {
     const message = await withLeader(() =>
-      unlessMissing([STREAM_NOT_FOUND, MESSAGE_GONE], () =>
+      unlessMissing([STREAM_NOT_FOUND, MESSAGE_NOT_FOUND], () =>
         this.#jsm.streams.getMessage(this.#subjects.streamName('control'), {
           last_by_subj: this.#subjects.pauses(),
         }),

@@ -6,7 +6,14 @@ import type { ExtraKind, StreamKind, Subjects, WorkKind } from '../../wire/subje
 import { StandbyStreams } from '../standby/standby-streams.js';
 import { firstJobsConsumer } from './consumer-config.js';
 import { type Drift, OTHER_NAMESPACE } from './drift.js';
-import { apiCodeOf, CONSUMER_NOT_FOUND, type JetStream, STREAM_NOT_FOUND, unlessMissing } from './manager.js';
+import {
+  apiCodeOf,
+  CONSUMER_NOT_FOUND,
+  type JetStream,
+  MESSAGE_NOT_FOUND,
+  STREAM_NOT_FOUND,
+  unlessMissing,
+} from './manager.js';
 import { Pauses } from './pauses.js';
 import type { TopologyReport } from './report.js';
 import type { TopologyOptions } from './stream-config.js';
@@ -19,7 +26,7 @@ export interface EffectiveTimes {
 }
 
 /** No message found, and sequence not found, as the server answers for one that was deleted. */
-const MESSAGE_GONE: readonly number[] = [10037, 10043];
+const MESSAGE_GONE: readonly number[] = [MESSAGE_NOT_FOUND, 10043];
 const DELETE_FAILED = 10057;
 
 export class Topology {

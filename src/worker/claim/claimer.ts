@@ -321,29 +321,26 @@ export class Claimer {
   }
 
   /**
-   * Sets the timer of a job again that is not due. Its record says first that the message is spent: to a worker with another clock the
+   * Sets the timer of a job again that is not due. Its record says first that the message is spent: for a worker that is given it later the
    * job may be due, and what that one has claimed by this message must not lose it.
    */
   async #rearm({ delivery, job }: Candidate, record: JobRecord, lastSeq: number): Promise<void> {
     const isSpent = record.workSeq === delivery.seq;
-    const spent = { ...record, workSeq: delivery.seq };
-    if (!(await this.#keep(spent, lastSeq)) && !isSpent) await writeEvent(this.#services, spent, lastSeq);
+    await this.#keep({ ...record, workSeq: delivery.seq }, lastSeq, !isSpent);
     await beginWait(this.#services, record, job.address.kind);
     await this.#services.onFailpoint?.('rearm.timer-set', record.id);
     delivery.ack();
   }
 
   /**
-   * Writes the record of a job that stays as it is once more before it expires: without it, its message would be a new job.
-   * @returns whether it was time for that
+   * Writes the record of a job that goes no further once more before it expires: without it, its message would be a new job.
+   * @param isChanged has it written in any case
    */
-  async #keep(record: JobRecord, lastSeq: number): Promise<boolean> {
+  async #keep(record: JobRecord, lastSeq: number, isChanged = false): Promise<void> {
     const { broker, eventsMaxAgeMs } = this.#services;
     const nowMs = broker.clock.now();
-    const ageMs = nowMs - Date.parse(record.updatedAt);
-    const kept = { ...record, updatedAt: new Date(nowMs).toISOString() };
-    const isTime = ageMs > eventsMaxAgeMs / 4;
-    if (isTime) await writeEvent(this.#services, kept, lastSeq);
-    return isTime;
+    const isOld = nowMs - Date.parse(record.updatedAt) > eventsMaxAgeMs / 4;
+    const kept = isOld ? { ...record, updatedAt: new Date(nowMs).toISOString() } : record;
+    if (isOld || isChanged) await writeEvent(this.#services, kept, lastSeq);
   }
 }
