@@ -147,8 +147,8 @@ declare class Subjects {
     due(address: WorkAddress): string;
     /** Every due job of one priority or type: without an id, and with one. */
     dueFilters(kind: WorkKind, priority: JobPriority | Any, type?: string | Any): string[];
-    /** `timers.jobs`: on which TIMERS hands due jobs to a work stream. Nobody else publishes or subscribes there. */
-    handover(kind: WorkKind): string;
+    /** `due.jobs.>`: all that a work stream takes from TIMERS. */
+    dueOfAll(kind: WorkKind): string;
     /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */
     schedule(kind: WorkKind | Any, id: string | Any): string;
     /** `schedules.jobs.<reason>.<priority>.<type>.<id>`: a timer that Jetfleet set itself, countable by what it is for. */
@@ -520,7 +520,7 @@ declare class StandbyStreams {
     /** Writes copies, each in place of the one before of its timer. */
     copy(timers: readonly StandbyTimer[]): Promise<void>;
     forget(subjects: readonly string[]): Promise<void>;
-    /** Makes the mirrors streams of their own. A work stream takes from TIMERS, which must be there with its consumers. */
+    /** Makes the mirrors streams of their own. A work stream takes from TIMERS, which must be there. */
     release(): Promise<void>;
     /** Sets the timers of the copies, and forgets these. @returns how many */
     setTimers(): Promise<number>;
@@ -943,7 +943,9 @@ declare class Delivery implements WorkMessage {
 declare class AcknowledgedSequences {
     #private;
     get size(): number;
-    add(seq: number): void;
+    /** The last one that its stream has taken from TIMERS, stored or not; 0 for none. */
+    get lastTaken(): number;
+    add(seq: number, isFromTimers: boolean): void;
     known(): ReadonlySet<number>;
     /** Takes out the first `count`, in the order in which they were acknowledged. */
     shift(count: number): number[];

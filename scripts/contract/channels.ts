@@ -165,14 +165,6 @@ const work: Channel[] = WORK_KINDS.flatMap((kind): Channel[] => {
       summary: 'A recurring schedule publishes each run here.',
     },
     {
-      name: `${kind}Handover`,
-      address: subjects.handover(kind),
-      summary: `TIMERS hands due jobs to ${kind.toUpperCase()}, each with its \`due\` subject. Only the server uses it.`,
-      from: 'internal',
-      isPublic: false,
-      message: ['Nothing'],
-    },
-    {
       name: `${kind}Delayed`,
       address: subjects.schedule(kind, 'ID'),
       summary: 'A delayed job, or a recurring schedule beside the delayed jobs.',

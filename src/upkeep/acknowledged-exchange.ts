@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from '../broker/broker.js';
 import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
-import type { WorkConsumer } from '../queue/retention/acknowledged-messages.js';
+import { isCount } from '../jobs/guards.js';
+import type { Settled, WorkConsumer } from '../queue/retention/acknowledged-messages.js';
 import type { AcknowledgedAnswer, AcknowledgedQuestion } from '../wire/notice-messages.js';
 
 /** A live worker answers within milliseconds. */
@@ -21,15 +22,18 @@ export async function* askAcknowledged(
   { kind, name }: Pick<WorkConsumer, 'kind' | 'name'>,
   firstSeq: number,
   mayAskAgain: () => boolean = () => true,
-): AsyncIterable<ReadonlySet<number>> {
+): AsyncIterable<Settled> {
   const seqs = new Set<number>();
+  const lastTaken = new Set<number>();
   const question: AcknowledgedQuestion = { kind, consumer: name, firstSeq };
   for (let asked = 0; asked < MAX_QUESTIONS; asked++) {
     if (asked > 0) await delay(ASK_AGAIN_AFTER_MS, undefined, { ref: false });
     if (asked > 0 && !mayAskAgain()) return;
-    for (const { settled } of await notices.ask(subjects.notices.settledAsked(), question, ANSWERS_MS))
-      for (const seq of sequencesOf(settled)) seqs.add(seq);
-    yield seqs;
+    for (const answer of await notices.ask(subjects.notices.settledAsked(), question, ANSWERS_MS)) {
+      for (const seq of sequencesOf(answer.settled)) seqs.add(seq);
+      if (isCount(answer.lastTaken) && answer.lastTaken > 0) lastTaken.add(answer.lastTaken);
+    }
+    yield { seqs, lastTaken };
   }
 }
 
@@ -49,7 +53,10 @@ export function answerAcknowledged(
 ): () => void {
   return notices.answer(subjects.notices.settledAsked(), ({ kind, consumer, firstSeq }) => {
     const acknowledged = acknowledgedOf(kind, consumer, typeof firstSeq === 'number' ? firstSeq : 0);
-    return acknowledged && ({ settled: differencesOf(acknowledged.known()) } satisfies AcknowledgedAnswer);
+    if (!acknowledged) return undefined;
+    const { lastTaken } = acknowledged;
+    const settled = differencesOf(acknowledged.known());
+    return { settled, ...(lastTaken > 0 && { lastTaken }) } satisfies AcknowledgedAnswer;
   });
 }
 

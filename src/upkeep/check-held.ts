@@ -12,6 +12,7 @@ import { broughtBy } from '../queue/list/work-jobs.js';
 import {
   type CoveringConsumer,
   coveringConsumers,
+  NONE_SETTLED,
   removeAcknowledged,
 } from '../queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo, isOfNamesake, reasonToKeepMessage } from '../queue/retention/purgeable.js';
@@ -110,7 +111,7 @@ export async function removeUnserved(broker: Broker): Promise<void> {
       const bound = acknowledgedUpTo(covered.counts);
       const { firstSeq } = await broker.read.extent(broker.subjects.streamName(kind), covered.filter);
       if (bound === 0 || firstSeq === 0 || firstSeq > bound || (await isServed(broker, covered))) return;
-      await removeAcknowledged(broker, { ...covered, known: new Set() }, bound);
+      await removeAcknowledged(broker, { ...covered, known: NONE_SETTLED }, bound);
     });
   }
 }

@@ -1,7 +1,12 @@
 import type { Broker } from '../broker/broker.js';
 import type { AcknowledgedSequences } from '../broker/consume/delivery.js';
 import { tryEach } from '../jobs/try-each.js';
-import { removeAcknowledged, type WorkConsumer } from '../queue/retention/acknowledged-messages.js';
+import {
+  removeAcknowledged,
+  removeTaken,
+  type Settled,
+  type WorkConsumer,
+} from '../queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo, type ConsumerCounts } from '../queue/retention/purgeable.js';
 import type { Logger } from '../telemetry/logger.js';
 import { answerAcknowledged, askAcknowledged } from './acknowledged-exchange.js';
@@ -110,6 +115,7 @@ export class Trimmer {
   async #removeSingly({ kind, acknowledged }: TrimSource): Promise<void> {
     const until = performance.now() + SINGLY.ms;
     let left = Math.ceil(acknowledged.size * SINGLY.share);
+    await removeTaken(this.#options.broker, kind, settledOf(acknowledged).lastTaken);
     for (; left > 0 && performance.now() < until && !this.#schedule.isStopped; left -= SINGLY.atOnce) {
       const seqs = acknowledged.shift(SINGLY.atOnce);
       await Promise.all(seqs.map((seq) => this.#options.broker.topology.deleteMessage(kind, seq)));
@@ -164,7 +170,7 @@ export class Trimmer {
       // Whoever stops has no time to ask again.
       const mayAskAgain = () => !this.#schedule.isStopped;
       const othersKnow = (firstSeq: number) => askAcknowledged(broker, source, firstSeq, mayAskAgain);
-      const consumer = { ...source, known: acknowledged.known(), othersKnow };
+      const consumer = { ...source, known: settledOf(acknowledged), othersKnow };
       const { upTo, tookMs } = await removeAcknowledged(broker, consumer, bound);
       acknowledged.forget(upTo);
       progress.sinceMs = performance.now();
@@ -183,4 +189,9 @@ function isPauseOver(progress: Progress, size: number, now: number): boolean {
   const pauseMs = Math.min(factor * progress.tookMs, maxMs);
   const mayWait = !isIdle && size < MANY;
   return now - progress.sinceMs >= (mayWait ? Math.max(pauseMs, BUSY_MS) : pauseMs);
+}
+
+function settledOf(acknowledged: AcknowledgedSequences): Settled {
+  const { lastTaken } = acknowledged;
+  return { seqs: acknowledged.known(), lastTaken: lastTaken > 0 ? [lastTaken] : [] };
 }

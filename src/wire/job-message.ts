@@ -102,6 +102,12 @@ export function isFromTimers(message: Pick<WorkMessage, 'headers'>): boolean {
   return message.headers.get(Header.STREAM_SOURCE) !== '';
 }
 
+/** The sequence in TIMERS of a message that the server took from there, which it writes second; 0 for any other. */
+export function sequenceInTimers(message: Pick<WorkMessage, 'headers'>): number {
+  const source = message.headers.get(Header.STREAM_SOURCE);
+  return source === '' ? 0 : Number(source.split(' ', 2)[1]) || 0;
+}
+
 /**
  * Reads a work message, or the message of a timer under the subject that it is for. It never throws for what a producer sent:
  * a message that cannot be run comes back with its error, so that it can be recorded as FAILED instead of being lost.

@@ -24,6 +24,8 @@ export interface AcknowledgedQuestion {
 export interface AcknowledgedAnswer {
   /** Ascending sequences, each as its difference from the one before. */
   settled: number[];
+  /** The last one that its stream has taken from TIMERS, stored or not; absent when there was none. */
+  lastTaken?: number;
 }
 
 /** `jetfleet.workers`: asks every worker for its state. The body is an empty object. */

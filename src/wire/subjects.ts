@@ -96,7 +96,7 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,31}$/;
 
 /** First tokens of the default namespace: as namespaces, their subjects would overlap with it. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'jobs webhooks schedules due timers events control audit unique tags limits activity steps signals ends children objects history endpoints providers ledger standby jetfleet inspect'.split(
+  'jobs webhooks schedules due events control audit unique tags limits activity steps signals ends children objects history endpoints providers ledger standby jetfleet inspect'.split(
     ' ',
   ),
 );
@@ -193,9 +193,9 @@ export class Subjects {
     return [subject, `${subject}.*`];
   }
 
-  /** `timers.jobs`: on which TIMERS hands due jobs to a work stream. Nobody else publishes or subscribes there. */
-  handover(kind: WorkKind): string {
-    return `${this.prefix}timers.${kind}`;
+  /** `due.jobs.>`: all that a work stream takes from TIMERS. */
+  dueOfAll(kind: WorkKind): string {
+    return `${this.prefix}due.${kind}.>`;
   }
 
   /** `schedules.jobs.<id>`: the timer of a job that a producer delayed. */

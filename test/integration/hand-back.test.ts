@@ -45,7 +45,11 @@ describe('a message that was handed back', () => {
       const info = await topology.consumer(kind, consumer.name);
       const floor = info ? acknowledgedUpTo(info) : 0;
       expect(floor).toBe(first?.seq);
-      await removeAcknowledged(broker, { ...consumer, known: new Set([floor]) }, floor);
+      await removeAcknowledged(
+        broker,
+        { ...consumer, known: { seqs: new Set([floor]), lastTaken: [] } },
+        floor,
+      );
       expect((await topology.streamInfo(kind)).state.messages).toBe(2);
 
       const again = await source.next({ expires: SOON_MS });

@@ -20,7 +20,6 @@ const PUBLISHES: [subject: string, ...who: Role[]][] = [
   ['schedules.webhooks.one', 'scheduler', 'worker', 'server'],
   ['due.jobs.high.report.one', 'worker', 'server'],
   ['tags.tenant:acme.report.one', 'scheduler', 'worker', 'server'],
-  ['timers.jobs'],
   ['control.pauses', 'server'],
   ['$JS.API.STREAM.CREATE.CONTROL', 'server'],
   ['audit.actions', 'server'],

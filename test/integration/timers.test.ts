@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { startFleet } from '../support/fleet.js';
@@ -47,7 +47,6 @@ describe('a timer', () => {
     ['an unknown priority', 'due.jobs.urgent.demo.x'],
     ['an id with a dot', 'due.jobs.high.demo.x.y'],
     ['EVENTS', 'events.demo.completed.x'],
-    ['the handover', 'timers.jobs'],
   ])('for %s is refused when it is set', async (_, target) => {
     await using fleet = await startFleet({ nats, workers: 0, handlers: {} });
     const prefix = `${fleet.namespace}.`;
@@ -91,6 +90,48 @@ it('what is due while the server is down runs once when it is back, and leaves T
   expect(runs).toEqual(['before', 'meanwhile', 'after']);
   const { read, subjects } = await queue.broker();
   expect(await read.count(subjects.streamName('timers'), `${namespace}.schedules.>`)).toBe(0);
+});
+
+it('a killed server that has nothing left of a work stream brings back nothing that was done', async () => {
+  await using own = await startNats();
+  await using fleet = await startFleet({ nats: own, handlers: { demo: () => 'done' } });
+  const { read, subjects, topology } = await fleet.queue.broker();
+  const ids = ['a', 'b', 'c'];
+  for (const id of ids) await fleet.queue.addJob('demo', 1, 'low', { id, delayMs: 1 });
+  for (const id of ids) await fleet.waitForJob(id, 'completed');
+  for (const worker of fleet.workers) await worker.shutdown();
+  expect(await read.count(subjects.streamName('jobs'), `${fleet.namespace}.>`)).toBe(0);
+  const { state } = await topology.streamInfo('jobs');
+  own.kill('SIGKILL');
+  await own.exited;
+  await own.restart();
+  // What it takes from TIMERS comes in the order in which it was due.
+  await fleet.queue.addJob('demo', 1, 'low', { id: 'later', delayMs: 1 });
+  const later = subjects.workOf('jobs', 'later');
+  await vi.waitFor(async () => expect(await read.count(subjects.streamName('jobs'), later)).toBe(1));
+  expect((await topology.streamInfo('jobs')).state.last_seq).toBe(state.last_seq + 1);
+});
+
+it('a work stream that has nothing when its server is killed takes what was due before its last message', async () => {
+  await using own = await startNats();
+  await using fleet = await startFleet({ nats: own, workers: 0, handlers: {} });
+  const { queue, namespace } = fleet;
+  await queue.connect();
+  const { connection, subjects } = await queue.broker();
+  const jsm = await jetstreamManager(connection);
+  const jobs = subjects.streamName('jobs');
+  const { sources = [] } = (await jsm.streams.info(jobs)).config;
+  await jsm.streams.update(jobs, { sources: [] });
+  await jetstream(connection).publish(`${namespace}.due.jobs.low.demo.due`, '{}');
+  await queue.addJob('demo', 1, 'low', { id: 'direct' });
+  await jsm.streams.purge(jobs, { filter: subjects.workFilter('jobs', 'low', 'demo') });
+  // Killed before it has asked TIMERS for anything.
+  await jsm.streams.update(jobs, { sources });
+  own.kill('SIGKILL');
+  await own.exited;
+  await own.restart();
+  const { read } = await queue.broker();
+  await vi.waitFor(async () => expect(await read.count(jobs, `${namespace}.>`)).toBe(1));
 });
 
 it('a TIMERS that was deleted is taken from again once it is made', async () => {

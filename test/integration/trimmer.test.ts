@@ -200,7 +200,7 @@ it('messages behind one that stays unacknowledged are removed too, once they are
     first ??= message.seq;
     if (message.seq === first) continue;
     message.ack();
-    acknowledged.add(message.seq);
+    acknowledged.add(message.seq, false);
   }
   const trimmer = new Trimmer({ broker, sources: () => [source], logger: silentLogger, pinnedAt: 1 });
   trimmer.start();
@@ -281,7 +281,7 @@ describe('of a consumer that several workers share', () => {
     const broker = await fleet.queue.broker();
     const sources = (['jobs', 'webhooks'] as const).map((kind, index) => {
       const acknowledged = new AcknowledgedSequences();
-      acknowledged.add(7 + index);
+      acknowledged.add(7 + index, false);
       return { kind, ...broker.subjects.consumerFor(kind, 'normal', 'send_webhook'), acknowledged };
     });
     const trimmer = new Trimmer({ broker, sources: () => sources, logger: silentLogger });
@@ -290,7 +290,7 @@ describe('of a consumer that several workers share', () => {
     const [ofJobs, ofWebhooks] = sources as [(typeof sources)[0], (typeof sources)[0]];
     expect(ofJobs.name).toBe(ofWebhooks.name);
     const named = async (source: (typeof sources)[0], firstSeq: number) => {
-      for await (const seqs of askAcknowledged(broker, source, firstSeq)) return seqs;
+      for await (const { seqs } of askAcknowledged(broker, source, firstSeq)) return seqs;
     };
     expect(await named(ofWebhooks, 8)).toEqual(new Set([8]));
     expect(await named(ofJobs, 7)).toEqual(new Set([7]));
@@ -304,6 +304,8 @@ describe('of a consumer that several workers share', () => {
     const answers = [
       '{"settled":{"a":1}}',
       '{"settled":[1e300]}',
+      '{"settled":[],"lastTaken":1e300}',
+      '{"settled":[],"lastTaken":1}',
       '[]',
       '{"settled":[-5,"x",null]}',
       'no JSON',

@@ -1,5 +1,9 @@
 import type { Broker } from '../../src/broker/broker.js';
-import { coveringConsumers, removeAcknowledged } from '../../src/queue/retention/acknowledged-messages.js';
+import {
+  coveringConsumers,
+  NONE_SETTLED,
+  removeAcknowledged,
+} from '../../src/queue/retention/acknowledged-messages.js';
 import { acknowledgedUpTo } from '../../src/queue/retention/purgeable.js';
 import { WORK_KINDS } from '../../src/wire/subjects.js';
 
@@ -9,7 +13,7 @@ export async function removeAllAcknowledged(broker: Broker): Promise<void> {
     for (const consumer of await coveringConsumers(broker, kind))
       await removeAcknowledged(
         broker,
-        { ...consumer, known: new Set<number>() },
+        { ...consumer, known: NONE_SETTLED },
         acknowledgedUpTo(consumer.counts),
       );
   }

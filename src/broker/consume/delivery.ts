@@ -1,6 +1,6 @@
 import { type Msg, nanos } from '@nats-io/transport-node';
 import { type HeaderReader, NO_HEADERS } from '../../wire/headers.js';
-import type { WorkMessage } from '../../wire/job-message.js';
+import { isFromTimers, type WorkMessage } from '../../wire/job-message.js';
 import type { Replies } from '../connection/replies.js';
 import { headerReader } from '../read/message-headers.js';
 import { parseAckSubject } from './ack-subject.js';
@@ -71,7 +71,7 @@ export class Delivery implements WorkMessage {
 
   /** The message does not come again, and is removed later. */
   ack(): void {
-    this.#acknowledged.add(this.seq);
+    this.#acknowledged.add(this.seq, isFromTimers(this));
     this.#reply(ACK);
   }
 
@@ -109,12 +109,19 @@ const MAX_KEPT = 1_000_000;
 /** Which messages of one consumer this worker has acknowledged, as long as they may still be stored. */
 export class AcknowledgedSequences {
   #seqs: number[] = [];
+  #lastTaken = 0;
 
   get size(): number {
     return this.#seqs.length;
   }
 
-  add(seq: number): void {
+  /** The last one that its stream has taken from TIMERS, stored or not; 0 for none. */
+  get lastTaken(): number {
+    return this.#lastTaken;
+  }
+
+  add(seq: number, isFromTimers: boolean): void {
+    if (isFromTimers && seq > this.#lastTaken) this.#lastTaken = seq;
     if (this.#seqs.length < MAX_KEPT) this.#seqs.push(seq);
   }
 

@@ -149,7 +149,7 @@ export class StandbyStreams {
     await inParts(filters, AT_ONCE, (filter) => this.#jsm.streams.purge(this.#copies, { filter }));
   }
 
-  /** Makes the mirrors streams of their own. A work stream takes from TIMERS, which must be there with its consumers. */
+  /** Makes the mirrors streams of their own. A work stream takes from TIMERS, which must be there. */
   async release(): Promise<void> {
     for (const { name, ...want } of this.#mirrored()) {
       const info = await this.#info(name);
@@ -188,7 +188,7 @@ export class StandbyStreams {
     if (error) throw new BrokerError('JETFLEET_PUBLISH_REFUSED', `${subject}: ${error.description}`);
   }
 
-  /** Not TIMERS: a mirror of a work queue takes its messages away. */
+  /** Not TIMERS: a mirror holds no schedules, so its timers are copied and set again. */
   #mirrored(): WantedStream[] {
     const [, ...others] = wantedStreams(this.#subjects, this.#options);
     return [...others, ...EXTRA_KINDS.map((kind) => extraStream(kind, this.#subjects, this.#options))];

@@ -3,30 +3,8 @@ import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { DEFAULT_ACK_WAIT_MS } from '../../jobs/limits.js';
 import { PRIORITIES } from '../../jobs/vocabulary.js';
-import { type Subjects, WORK_KINDS } from '../../wire/subjects.js';
+import type { Subjects } from '../../wire/subjects.js';
 import type { TopologyOptions, WantedConsumer } from './stream-config.js';
-
-/** Due jobs on their way from TIMERS that the work stream has not confirmed. */
-const MAX_HANDOVER = 1_000;
-
-/** The consumers that hand due jobs to the work streams. The server acknowledges for them what it has stored. */
-export function handoverConsumers(subjects: Subjects): WantedConsumer[] {
-  return WORK_KINDS.map((kind) => ({
-    stream: subjects.streamName('timers'),
-    config: {
-      durable_name: kind,
-      // The client's types lack it.
-      ack_policy: 'flow_control' as AckPolicy,
-      deliver_policy: DeliverPolicy.All,
-      deliver_subject: subjects.handover(kind),
-      flow_control: true,
-      // The only value that the server takes with this policy.
-      idle_heartbeat: nanos(1_000),
-      max_ack_pending: MAX_HANDOVER,
-      filter_subject: `${subjects.prefix}due.${kind}.>`,
-    },
-  }));
-}
 
 /** How long the server keeps a consumer that nobody asks any more. */
 const UNASKED_MS = 60_000;

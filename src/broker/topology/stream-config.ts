@@ -21,17 +21,7 @@ export interface TopologyOptions {
   ackWaitMs?: number;
 }
 
-/** A source whose place the durable `consumer` keeps by its acknowledgements; the client's types lack it. */
-interface DurableSource {
-  name: string;
-  subject_transforms: { src: string; dest: string }[];
-  consumer: { name: string; deliver_subject: string };
-}
-
-export type WantedStream = Omit<Partial<StreamConfig>, 'sources'> & {
-  name: string;
-  sources?: DurableSource[];
-};
+export type WantedStream = Partial<StreamConfig> & { name: string };
 
 export interface WantedConsumer {
   stream: string;
@@ -69,9 +59,7 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
   const timers = {
     ...shared,
     name: subjects.streamName('timers'),
-    description: 'Jetfleet: timers, and due jobs until their stream has taken them',
-    // What a work stream has taken leaves with its acknowledgement.
-    retention: RetentionPolicy.Workqueue,
+    description: 'Jetfleet: timers, and due jobs until they are worked',
     subjects: WORK_KINDS.flatMap((kind) => timerStreamSubjects(subjects, kind)),
     max_msg_size: MAX_PAYLOAD_BYTES + MAX_HEADER_BYTES - SOURCE_HEADER_BYTES,
     allow_msg_schedules: true,
@@ -92,8 +80,9 @@ export function wantedStreams(subjects: Subjects, options: TopologyOptions = {})
     sources: [
       {
         name: subjects.streamName('timers'),
-        subject_transforms: [{ src: `${subjects.prefix}due.${kind}.>`, dest: `${subjects.prefix}${kind}.>` }],
-        consumer: { name: kind, deliver_subject: subjects.handover(kind) },
+        // Without it, an empty work stream begins at its last time, and passes over what was due before (decision 102).
+        opt_start_seq: 1,
+        subject_transforms: [{ src: subjects.dueOfAll(kind), dest: `${subjects.prefix}${kind}.>` }],
       },
     ],
   }));

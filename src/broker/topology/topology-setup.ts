@@ -3,7 +3,7 @@ import { BrokerError } from '../../jobs/errors.js';
 import { pausedUntil } from '../../wire/pauses.js';
 import { EXTRA_KINDS, type ExtraKind, type Subjects } from '../../wire/subjects.js';
 import { AtOnce } from '../at-once.js';
-import { handoverConsumers, wantedConsumers } from './consumer-config.js';
+import { wantedConsumers } from './consumer-config.js';
 import { findDrift, OTHER_NAMESPACE } from './drift.js';
 import { extraStream } from './extra-stream-config.js';
 import {
@@ -66,10 +66,7 @@ export class TopologySetup {
 
   /** The streams, and the consumers of `types`. Safe to run from many processes at once. */
   async run(types: readonly string[]): Promise<TopologyReport> {
-    const [timers, ...others] = wantedStreams(this.#subjects, this.#options);
-    await this.#compareStream(timers as WantedStream);
-    await this.#compareHandover();
-    for (const want of others) await this.#compareStream(want);
+    for (const want of wantedStreams(this.#subjects, this.#options)) await this.#compareStream(want);
     const byType = types.map((type) => ({
       type,
       consumers: wantedConsumers(this.#subjects, type, this.#options).filter(
@@ -150,15 +147,6 @@ export class TopologySetup {
     const isOnlyOne = config.num_replicas === 1 && cluster?.name !== undefined;
     if (isOnlyOne && this.#options.replicas === undefined)
       this.#report.singleCopies.push(`stream ${config.name}`);
-  }
-
-  /** The consumers by which the work streams take from TIMERS; without that stream, it alone is missing. */
-  async #compareHandover(): Promise<void> {
-    const wanted = handoverConsumers(this.#subjects);
-    const timers = this.#subjects.streamName('timers');
-    if (this.#report.missing.includes(`stream ${timers}`) || isForeignIn(this.#report, timers)) return;
-    const present = await this.#presentConsumers(wanted);
-    for (const want of wanted) await this.#compareConsumer(want, present);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { StoredMessage } from '../../broker/read/direct-read.js';
 import { namesakeId, sequenceId } from '../../jobs/job-id.js';
 import type { JobRecord } from '../../jobs/job-record.js';
+import { isFromTimers, sequenceInTimers } from '../../wire/job-message.js';
 import type { ConsumerSubjects, WorkKind } from '../../wire/subjects.js';
 import { broughtBy } from '../list/work-jobs.js';
 import { acknowledgedUpTo, type ConsumerCounts, isOfNamesake, reasonToKeepMessage } from './purgeable.js';
@@ -12,12 +13,30 @@ export interface WorkConsumer extends ConsumerSubjects {
   kind: WorkKind;
 }
 
+/** Messages that workers have acknowledged. */
+export interface Settled {
+  seqs: ReadonlySet<number>;
+  /** Of each worker, the last one that the stream has taken from TIMERS. It need not be stored, and a stranger may name any. */
+  lastTaken: Iterable<number>;
+}
+
+export const NONE_SETTLED: Settled = { seqs: new Set(), lastTaken: [] };
+
 /** A consumer whose messages are to be removed. */
 export interface Trimmed extends WorkConsumer {
   /** Messages of it that the caller has acknowledged itself, for which no record is read. */
-  known: ReadonlySet<number>;
+  known: Settled;
   /** Those that other workers say they have acknowledged, of what is stored from a sequence on: each time asked, all named so far. */
-  othersKnow?: (firstSeq: number) => AsyncIterable<ReadonlySet<number>>;
+  othersKnow?: (firstSeq: number) => AsyncIterable<Settled>;
+}
+
+/** What nothing needs any more of a consumer. */
+interface PurgeablePart {
+  upTo: number;
+  /** The last message of it that is stored, 0 for none. */
+  last: number;
+  /** As of {@link Settled}. */
+  lastTaken: Iterable<number>;
 }
 
 /** One that is there, for the jobs of its type. */
@@ -54,13 +73,30 @@ export async function removeAcknowledged(
   consumer: Trimmed,
   bound: number,
 ): Promise<{ upTo: number; tookMs: number }> {
-  const { upTo, last } = await purgeableUpTo(broker, consumer, bound);
+  const { upTo, last, lastTaken } = await purgeableUpTo(broker, consumer, bound);
   const startedMs = performance.now();
   if (Math.min(last, upTo) > 0) {
+    await removeTaken(broker, consumer.kind, lastTaken);
     await broker.topology.purge(consumer.kind, consumer.removal, Math.min(last, upTo));
     await removeBeyondWildcards(broker, consumer, upTo);
   }
   return { upTo, tookMs: performance.now() - startedMs };
+}
+
+/**
+ * Removes from TIMERS what a work stream has taken, always before the work messages: a server that was killed may know by those
+ * alone how far it had come, and takes what it finds beyond (decision 102).
+ */
+export async function removeTaken(
+  { read, topology, subjects }: Broker,
+  kind: WorkKind,
+  lastTaken: Iterable<number>,
+): Promise<void> {
+  const stream = subjects.streamName(kind);
+  // What the server has written of where it comes from, and not what a worker says, shows how far the stream has come.
+  const stored = await Promise.all([...lastTaken].map((seq) => read.bySequence(stream, seq)));
+  const taken = Math.max(0, ...stored.map((message) => (message ? sequenceInTimers(message) : 0)));
+  if (taken > 0) await topology.purge('timers', subjects.dueOfAll(kind), taken);
 }
 
 /**
@@ -82,25 +118,23 @@ async function removeBeyondWildcards(
   }
 }
 
-/** How far all that is stored of a consumer is purgeable, at most up to the bound, and the last message there; 0 for none. */
-async function purgeableUpTo(
-  broker: Broker,
-  consumer: Trimmed,
-  bound: number,
-): Promise<{ upTo: number; last: number }> {
+/** How far all that is stored of a consumer is purgeable, at most up to the bound. */
+async function purgeableUpTo(broker: Broker, consumer: Trimmed, bound: number): Promise<PurgeablePart> {
   const { read, subjects, topology } = broker;
   const { kind, filter, known, othersKnow = async function* () {} } = consumer;
   const { count, firstSeq } = await read.extent(subjects.streamName(kind), filter);
-  if (firstSeq > bound) return { upTo: bound, last: 0 };
-  let seqs = known;
+  if (firstSeq > bound) return { upTo: bound, last: 0, lastTaken: [] };
+  let { seqs, lastTaken } = known;
+  const all = (): PurgeablePart => ({ upTo: bound, last: lastOf(seqs, bound), lastTaken });
   if (count >= WORTH_COUNTING) {
     // A replica that lags behind could answer the second question as of before the first.
     const isCountable = (await topology.streamInfo(kind)).config.num_replicas === 1;
     const isAll = async () => isCountable && (await isNothingElse(broker, consumer, bound, seqs));
-    if (await isAll()) return { upTo: bound, last: lastOf(seqs, bound) };
+    if (await isAll()) return all();
     for await (const others of othersKnow(firstSeq)) {
-      seqs = new Set([...known, ...others]);
-      if (await isAll()) return { upTo: bound, last: lastOf(seqs, bound) };
+      seqs = new Set([...known.seqs, ...others.seqs]);
+      lastTaken = [...known.lastTaken, ...others.lastTaken];
+      if (await isAll()) return all();
       if (!isCountable) break;
     }
   }
@@ -111,9 +145,11 @@ async function purgeableUpTo(
     const [kept] = await keptOf(broker, kind, unknown);
     const purgeable = kept ? page.filter(({ seq }) => seq < kept.seq) : page;
     last = Math.max(last, purgeable.at(-1)?.seq ?? 0);
-    if (kept) return { upTo: kept.seq - 1, last };
+    const taken = purgeable.findLast(isFromTimers);
+    if (taken) lastTaken = [...lastTaken, taken.seq];
+    if (kept) return { upTo: kept.seq - 1, last, lastTaken };
   }
-  return { upTo: bound, last };
+  return { upTo: bound, last, lastTaken };
 }
 
 /** Whether what is stored up to the bound is what is known, by their numbers. */
