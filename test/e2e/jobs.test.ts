@@ -423,6 +423,8 @@ describe('the causes of dead letters', () => {
   it('are counted now and then, also for a time up to now', async () => {
     await using tab = await open('/dead-letters?range=1h&type=broken');
     await tab.seeText(CAUSE, '.data');
+    // Until the server has counted all, the page asks each second.
+    await tab.until(() => !document.querySelector('#content')?.textContent?.includes('so far'));
     const again = tab.page.waitForRequest((request) => request.url().includes('/dead-letters/causes'), {
       timeout: 1_000,
     });

@@ -103,6 +103,11 @@ export class ProviderSims implements AsyncDisposable {
     return this.#of((simulator) => simulator.live(), 'id');
   }
 
+  /** Ends the faults that no call has met. */
+  heal(): void {
+    for (const { faults } of this.#simulators.values()) faults.clear();
+  }
+
   /**
    * Switches a fault on at one provider, or at all of them. One that the API of a provider cannot show is left out there.
    * @returns switches it off

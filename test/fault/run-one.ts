@@ -286,7 +286,8 @@ async function allGivenBack({ observer }: Arena): Promise<void> {
 
 /** What no job owns is found by one sweep and deleted by the next. What else it finds should not be there. */
 async function reap(arena: Arena, crew: Crew, { keys }: RunPlan): Promise<Violation[]> {
-  const { observer, provider } = arena;
+  const { observer, provider, providers } = arena;
+  providers.heal();
   const sweeper = new Sweeper({ queue: observer, resources: [sweptInstances(provider)], graceMs: 0 });
   const first = await sweeper.sweep();
   await sweeper.sweep();

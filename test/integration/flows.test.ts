@@ -137,6 +137,19 @@ describe('children of a handler', () => {
     );
   });
 
+  it('are listed in their order, whichever ended first', async () => {
+    const parent: JobHandler = (self) => self.children([job('waits'), job('echo')]);
+    const waits: JobHandler = (self) => self.waitForSignal('go');
+    await using fleet = await startFleet({ nats, handlers: { parent, waits, echo } });
+    const id = await fleet.queue.addJob('parent', null, 'normal', { id: 'order' });
+    await fleet.waitForJob('order-c0-1', 'completed');
+    await fleet.waitForJob('order-c0-0', 'waiting');
+    await fleet.queue.signal('order-c0-0', 'go');
+    await fleet.waitForJob(id, 'completed');
+    const family = await fleet.queue.getFamily(id);
+    expect(family?.jobs.map((each) => each.id)).toEqual(['order', 'order-c0-0', 'order-c0-1']);
+  });
+
   it('that differ in a later run fail the parent', async () => {
     let calls = 0;
     const parent: JobHandler = (self) => self.children(Array.from({ length: ++calls }, () => job('echo')));

@@ -17,6 +17,9 @@ const PARALLEL = 32;
 /** Within which the children of a job that has ended are searched by the beginning of their ids. */
 const SEARCH_MS = 500;
 
+/** Children are numbered, and found in the order in which they ended. */
+const BY_NUMBER = new Intl.Collator('en', { numeric: true });
+
 /** @returns undefined for an id that nobody used, or whose record has expired */
 export async function readFamily(
   broker: Broker,
@@ -106,7 +109,8 @@ async function childrenOf(broker: Broker, knownIds: KnownIds, job: JobRecord): P
   if (!isTerminal(status)) return [...(await broker.children.noted(id)).values()].flat();
   const filter = { id: `${id}-`, order: 'oldest', limit: MAX_FAMILY } as const;
   const { jobs } = await listJobs(broker, knownIds, filter, SEARCH_MS);
-  return jobs.filter((each) => each.parentId === id && each.awaited !== undefined).map((each) => each.id);
+  const children = jobs.filter((each) => each.parentId === id && each.awaited !== undefined);
+  return children.map((each) => each.id).sort(BY_NUMBER.compare);
 }
 
 /** Those that are there; one that no worker has touched has a message alone. */
