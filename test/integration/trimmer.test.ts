@@ -212,6 +212,33 @@ it('messages behind one that stays unacknowledged are removed too, once they are
   await trimmer.stop();
 });
 
+it('what other workers had from TIMERS leaves it before their messages', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  await fleet.queue.setup(['step']);
+  const broker = await fleet.queue.broker();
+  const { connection, subjects, topology } = broker;
+  const others = new AcknowledgedSequences();
+  onTestFinished(answerAcknowledged(broker, () => others));
+  await fleet.queue.addJobs(Array.from({ length: 120 }, () => ({ type: 'step', payload: 1, delayMs: 1 })));
+  const consumer = await jetstream(connection).consumers.get(subjects.streamName('jobs'), 'step-normal');
+  for await (const message of await consumer.fetch({ max_messages: 120, expires: 5_000 })) {
+    message.ack();
+    others.add(message.seq, true);
+  }
+  expect((await topology.streamInfo('timers')).state.messages).toBe(120);
+  const own = new AcknowledgedSequences();
+  const source = {
+    kind: 'jobs' as const,
+    ...subjects.consumerFor('jobs', 'normal', 'step'),
+    acknowledged: own,
+  };
+  const trimmer = new Trimmer({ broker, sources: () => [source], logger: silentLogger, leftoversMs: 1 });
+  trimmer.start();
+  await vi.waitFor(async () => expect((await topology.streamInfo('jobs')).state.messages).toBe(0), WITHIN);
+  await trimmer.stop();
+  expect((await topology.streamInfo('timers')).state.messages).toBe(0);
+});
+
 it('what workers in another language have acknowledged is removed by a sweep, of a type that no worker here takes', async () => {
   await using fleet = await startFleet({ nats, workers: 0 });
   await fleet.queue.setup(['step', 'elsewhere']);
