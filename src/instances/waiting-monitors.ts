@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { setMaxListeners } from 'node:events';
 import { endsTheWait, type InstanceCheck } from '../../machines/index.js';
 import { atMost } from '../jobs/deadline.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -68,6 +69,8 @@ export class WaitingMonitors {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: WaitingMonitorsOptions) {
+    // Each read that is under way listens.
+    setMaxListeners(0, this.#closing.signal);
     this.#options = options;
     options.directory.listen({
       onListed: (instance) => {

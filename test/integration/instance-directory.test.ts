@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
@@ -170,6 +171,7 @@ test('every job whose wait is over is woken soon, also where hundreds are read a
   });
   const jobIds = Array.from({ length: 1_500 }, (_, index) => `job-${index}`);
   const signal = AbortSignal.timeout(60_000);
+  setMaxListeners(0, signal);
   await Promise.all(jobIds.map((id) => monitors.poll(id, id, false, signal)));
   Object.assign(instance, { status: 'running', healthy: true });
   await eventually(async () => expect(woken.size).toBe(jobIds.length));
