@@ -4,11 +4,11 @@ import type { JobRecord } from '../jobs/job-record.js';
 import type { KnownJobs } from '../jobs/known-jobs.js';
 import { isTerminal } from '../jobs/vocabulary.js';
 import { placeOf, ticksSubject } from '../wire/schedule-subjects.js';
-import { ANY, type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
+import { type StreamKind, type Subjects, WORK_KINDS } from '../wire/subjects.js';
 import { withProgress } from './activity/live-progress.js';
 import { assertKnown } from './follow-ups.js';
-import { allCarriersOf, bareMessageOf, removeCarriers, timersOf, withEarlier } from './job-carriers.js';
-import { assertVersion, dueNow, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
+import { bareMessageOf, isStoredAtLeaders, removeCarriers, timersOf, withEarlier } from './job-carriers.js';
+import { assertVersion, findJob, noSuchJob, type VersionOptions } from './job-lookup.js';
 import { enqueueFollowUps, transitionRecord, withFollowUps } from './transition-record.js';
 import { isAwaiting, settleWaits } from './waiting/settle-waits.js';
 
@@ -69,8 +69,7 @@ export async function wasRemoved(
   since: number,
   seq: number,
 ): Promise<boolean> {
-  if (found.state !== 'queued' || (await dueNow(broker, ANY, found.id))) return false;
-  if ((await allCarriersOf(broker, found)).length > 0) return false;
+  if (found.state !== 'queued' || (await isStoredAtLeaders(broker, found))) return false;
   const countFrom = (first: number) => broker.read.count(broker.subjects.streamName('events'), '>', first);
   const [stored, later] = await Promise.all([countFrom(since + 1), countFrom(seq)]);
   return stored - later < seq - since - 1;

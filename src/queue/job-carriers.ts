@@ -109,6 +109,22 @@ export async function allCarriersOf(broker: Broker, job: Claimed): Promise<Carri
   return found.flat();
 }
 
+/** Whether the leaders of the streams have a message or a timer of a job: a replica that is behind shows what is gone, and not yet what has come. */
+export async function isStoredAtLeaders(broker: Broker, job: Claimed): Promise<boolean> {
+  const { subjects, topology } = broker;
+  const places = (['timers', ...WORK_KINDS] as const).flatMap((stream) =>
+    withEarlier(job).flatMap((each) =>
+      subjectsIn(subjects, stream, each).map((subject) => ({ stream, subject })),
+    ),
+  );
+  const seqs = await Promise.all(places.map(({ stream, subject }) => topology.lastSequence(stream, subject)));
+  if (seqs.some((seq) => seq > 0)) return true;
+  const bare = await Promise.all(
+    subjects.workKindsFor(job.type).map((kind) => bareMessageOf(broker, kind, job)),
+  );
+  return bare.some((carrier) => carrier !== undefined);
+}
+
 export async function removeCarriers({ topology }: Broker, carriers: readonly Carrier[]): Promise<void> {
   await Promise.all(carriers.map(({ kind, seq }) => topology.deleteMessage(kind, seq)));
 }

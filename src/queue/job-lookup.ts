@@ -130,13 +130,26 @@ async function firstWork(broker: Broker, kind: WorkKind, id: string): Promise<Jo
 
 /** A job whose timer has just fired, on its way to its work stream. */
 export async function dueNow(
-  { subjects, read, clock }: Broker,
+  broker: Broker,
   kind: WorkKind | Any,
   id: string,
 ): Promise<StoredMessage | undefined> {
-  const due = await read.lastTogether(subjects.streamName('timers'), subjects.dueOf(kind, id));
-  // What has arrived is removed with a delay.
-  return due && due.timeMs > clock.now() - HANDOVER_MS ? due : undefined;
+  const due = await lastDue(broker, kind, id);
+  return due && isOnItsWay(broker, due) ? due : undefined;
+}
+
+/** The last message by which a timer has brought a job. What has arrived is removed with its work message. */
+export function lastDue(
+  { subjects, read }: Broker,
+  kind: WorkKind | Any,
+  id: string,
+): Promise<StoredMessage | undefined> {
+  return read.lastTogether(subjects.streamName('timers'), subjects.dueOf(kind, id));
+}
+
+/** Whether a due message may not have arrived yet. */
+export function isOnItsWay({ clock }: Broker, due: StoredMessage): boolean {
+  return due.timeMs > clock.now() - HANDOVER_MS;
 }
 
 /** The PENDING record that a work message or a producer's timer is, or undefined for any other message. */

@@ -178,3 +178,29 @@ describe('cancel', () => {
     await expect(fleet.queue.cancel('nobody')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
   });
 });
+
+it('a job that has run and was removed is not cancelled for what a replica shows that is behind', async () => {
+  await using fleet = await startFleet({ nats, workers: 0 });
+  await fleet.queue.setup(['step']);
+  const broker = await fleet.queue.broker();
+  await fleet.queue.addJob('step', {}, 'normal', { id: 'behind' });
+  const { read, subjects, topology } = broker;
+  const work = subjects.workOf('jobs', 'behind');
+  const message = await read.last(subjects.streamName('jobs'), work);
+  // It runs, and is removed, between what the caller reads and what it writes; a replica goes on to show its message.
+  const { appendEvent } = broker;
+  vi.spyOn(broker, 'appendEvent').mockImplementationOnce(async (...record) => {
+    const seq = await appendEvent.call(broker, { ...record[0], id: 'other' }, 0);
+    await topology.deleteMessage('events', seq);
+    await topology.purge('jobs', subjects.workFilter('jobs', 'normal', 'step'));
+    return appendEvent.apply(broker, record);
+  });
+  vi.spyOn(read, 'lastTogether').mockImplementation(async (_, subject) =>
+    subject === message?.subject ? message : undefined,
+  );
+  vi.spyOn(read, 'page').mockImplementation(async (_, subject) =>
+    message && subject === message.subject ? [message] : [],
+  );
+  await expect(fleet.queue.cancel('behind')).rejects.toMatchObject({ code: 'JETFLEET_NOT_FOUND' });
+  expect(await read.count(subjects.streamName('events'), subjects.eventsOf('behind'))).toBe(0);
+});

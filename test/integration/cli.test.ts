@@ -281,9 +281,9 @@ test('setup makes what is missing, and finds it unchanged the next time', async 
   expect(first.stdout).toContain('created    consumer create_instance-critical of');
   const second = JSON.parse((await run(['setup', '--json'])).stdout);
   expect(second).toMatchObject({ created: [], drift: [] });
-  // Four streams, those of features that not everybody uses, what hands over due jobs to two of them, and a consumer for each priority of fourteen types and
+  // Four streams, those of features that not everybody uses, and a consumer for each priority of fourteen types and
   // streams (`send_webhook` is on both).
-  expect(second.unchanged).toHaveLength(4 + EXTRA_KINDS.length + 2 + 14 * 4);
+  expect(second.unchanged).toHaveLength(4 + EXTRA_KINDS.length + 14 * 4);
 });
 
 test('setup shows drift as a diff and ends with 4; on dangerous drift no job is taken', async () => {

@@ -1,4 +1,5 @@
 /** Every message that a busy queue sends, as a client sees it that listens to everything, held to docs/contract. */
+import type { Msg, MsgHdrs } from 'nats';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { RetryableError, snooze } from '../../src/index.js';
@@ -29,20 +30,27 @@ afterAll(async () => {
 /** Listens to everything. Only once all streams are there: who listens keeps the server from saying that nobody does. */
 async function listen(): Promise<void> {
   client = await connectForeign(nats.url);
-  client.connection.subscribe('contract.>', {
-    callback: (_, message) => {
-      const subject = message.subject.slice('contract.'.length);
-      const channel = channelOf(subject);
-      if (channel === undefined) {
-        faults.add(`${subject} is not described`);
-        return;
-      }
-      seen.set(channel, (seen.get(channel) ?? 0) + 1);
-      for (const fault of faultsOf(channel, message.data, message.headers?.keys() ?? []))
-        faults.add(`${channel}: ${fault}`);
-    },
-  });
+  client.connection.subscribe('contract.>', { callback: (_, message) => note(message) });
   await client.connection.flush();
+  // What the server stores of itself, it does not publish.
+  const due = { filterSubjects: 'contract.due.>' };
+  const timers = await client.js.consumers.get('CONTRACT_TIMERS', due);
+  await timers.consume({ callback: note });
+}
+
+function note({
+  subject: full,
+  data,
+  headers,
+}: Pick<Msg, 'subject' | 'data'> & { headers?: MsgHdrs | undefined }): void {
+  const subject = full.slice('contract.'.length);
+  const channel = channelOf(subject);
+  if (channel === undefined) {
+    faults.add(`${subject} is not described`);
+    return;
+  }
+  seen.set(channel, (seen.get(channel) ?? 0) + 1);
+  for (const fault of faultsOf(channel, data, headers?.keys() ?? [])) faults.add(`${channel}: ${fault}`);
 }
 
 test('every message is described, and every described channel is used', async () => {

@@ -121,7 +121,9 @@ describe('a job that waits for a signal', () => {
     await fleet.queue.signal(id, 'approved', 1);
     await vi.waitFor(async () => expect(await fleet.queue.getJob(id)).toMatchObject({ state: 'waiting' }));
     const broker = await fleet.queue.broker();
-    await vi.waitFor(async () => expect((await broker.topology.streamInfo('timers')).state.messages).toBe(0));
+    const timers = broker.subjects.streamName('timers');
+    const timersLeft = () => broker.read.count(timers, `${fleet.namespace}.schedules.>`);
+    await vi.waitFor(async () => expect(await timersLeft()).toBe(0));
     await fleet.addWorker();
     await fleet.waitForJob(id, 'completed');
   });

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { instanceNameFor } from '../../src/gpu/index.js';
@@ -49,18 +48,6 @@ async function orphan(): Promise<string> {
   const spec = { name: checkpoint.instanceName, offer, template, gpuNum: 1, rootfsSize: 60 };
   return (await fleet.provider.create(spec)).providerInstanceId;
 }
-
-it('consumers of TIMERS that somebody deleted are created again, and what was due runs', async () => {
-  const worker = await fleet.addWorker({ step: () => 'done' }, { sweep: { intervalMs: 100 } });
-  const { topology, subjects, connection } = await fleet.queue.broker();
-  const jsm = await jetstreamManager(connection);
-  const timers = subjects.streamName('timers');
-  for (const name of ['jobs', 'webhooks']) await jsm.consumers.delete(timers, name);
-  const id = await fleet.queue.addJob('step', {}, 'normal', { delayMs: 10 });
-  await fleet.waitForJob(id, 'completed');
-  expect((await topology.inspect(['step'])).missing).toEqual([]);
-  await worker.shutdown();
-});
 
 it('a worker sweeps by itself: what is stuck goes on, what nobody owns is deleted', async () => {
   await strand('stuck');

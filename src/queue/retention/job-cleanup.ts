@@ -6,7 +6,7 @@ import type { JobRecord } from '../../jobs/job-record.js';
 import { isTerminal } from '../../jobs/vocabulary.js';
 import { ANY } from '../../wire/subjects.js';
 import { allCarriersOf, carriedAmong } from '../job-carriers.js';
-import { dueNow, isFollowedUp } from '../job-lookup.js';
+import { isFollowedUp, isOnItsWay, lastDue } from '../job-lookup.js';
 import { recordsById } from '../list/work-jobs.js';
 import type { OwnersAmong, OwnersToKeep } from '../queue-extension.js';
 import { isRecordPurgeable } from './purgeable.js';
@@ -88,8 +88,8 @@ export async function purgeableOn(
       // Listed before the last event is read: a redrive writes its record first and its message after that, so what is
       // listed belongs to the life that has ended.
       const carriers = isCarried ? await allCarriersOf(broker, record) : [];
-      const due = isCarried ? (await dueNow(broker, ANY, record.id))?.seq : undefined;
-      const isArriving = due !== undefined && record.state === 'cancelled';
+      const due = isCarried ? await lastDue(broker, ANY, record.id) : undefined;
+      const isArriving = due !== undefined && isOnItsWay(broker, due) && record.state === 'cancelled';
       const isLatest = carriers.length === 0 && latest.has(record);
       const upTo = isLatest ? event.seq : await lastOf(broker, event, record);
       const isUnfollowed = carriers.length > 0 && !(await isFollowedUp(broker, record));
@@ -103,7 +103,7 @@ export async function purgeableOn(
         carriers,
         undelivered,
         upTo: upTo ?? 0,
-        ...(due !== undefined && { due }),
+        ...(due && { due: due.seq }),
       };
       return { job, reasons };
     }),

@@ -32,7 +32,7 @@ export interface Purgeable {
   undelivered: readonly Carrier[];
   /** The last of its events, after which nothing is touched. */
   upTo: number;
-  /** Its message in TIMERS that has brought it to the work stream: it is still stored for a second, and would stand for the job. */
+  /** The last message in TIMERS that has brought it to the work stream: without its record it would bring the job again (decision 102). */
   due?: number;
 }
 
@@ -148,8 +148,11 @@ export class RecordRemoval {
     }
     const ids = jobs.map(({ record }) => record.id);
     await Promise.all([this.#broker.activity.forget(ids), this.#broker.extra.steps.forget(ids)]);
-    const due = jobs.flatMap((job) => job.due ?? []);
-    await inParts(due, PARALLEL, (seq) => this.#broker.topology.deleteMessage('timers', seq));
+    const { subjects, topology } = this.#broker;
+    const due = jobs.filter((job) => job.due !== undefined);
+    await inParts(due, PARALLEL, (job) =>
+      topology.purge('timers', subjects.dueOf(ANY, job.record.id), job.due),
+    );
     const carried = jobs.filter(({ carriers }) => carriers.length > 0);
     await inParts(carried, PARALLEL, (job) => this.#removeCarried(job));
     for (const job of jobs) {
