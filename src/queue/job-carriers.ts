@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.js';
 import { isOfSequence, namesakeId, sequenceOf } from '../jobs/job-id.js';
 import type { JobRecord } from '../jobs/job-record.js';
 import type { JobPriority, JobState } from '../jobs/vocabulary.js';
+import { sequenceInTimers } from '../wire/job-message.js';
 import { lineId } from '../wire/limit-subjects.js';
 import { ANY, type StreamKind, type Subjects, WORK_KINDS, type WorkKind } from '../wire/subjects.js';
 import { dueNow, pendingRecordOf } from './job-lookup.js';
@@ -13,6 +14,8 @@ export interface Carrier {
   seq: number;
   /** Under which a work message is stored; absent for that of the job. */
   priority?: JobPriority;
+  /** Of a work message that a timer has brought: its sequence in TIMERS. */
+  inTimers?: number;
 }
 
 /** A job that was added, redriven and handed back has a few; more come next time. */
@@ -67,7 +70,10 @@ async function carriersOf({ subjects, read }: Broker, kind: WorkKind, job: Named
     // Most places are empty, which is asked for many together.
     if ((await read.lastTogether(stream, subject)) === undefined) return [];
     const page = await read.page(stream, subject, 1, MAX_CARRIERS);
-    return page.map(({ seq }): Carrier => ({ kind: place, seq, priority: job.priority }));
+    return page.map((message): Carrier => {
+      const inTimers = sequenceInTimers(message);
+      return { kind: place, seq: message.seq, priority: job.priority, ...(inTimers > 0 && { inTimers }) };
+    });
   };
   const timers = timersOf(subjects, kind, job).map((subject) => readFrom('timers', subject));
   const waiting = (await Promise.all(timers)).flat();

@@ -89,7 +89,9 @@ export async function purgeableOn(
       // listed belongs to the life that has ended.
       const carriers = isCarried ? await allCarriersOf(broker, record) : [];
       const due = isCarried ? await lastDue(broker, ANY, record.id) : undefined;
-      const isArriving = due !== undefined && isOnItsWay(broker, due) && record.state === 'cancelled';
+      const hasArrived = due && carriers.some(({ inTimers = 0 }) => inTimers >= due.seq);
+      const isArriving =
+        due !== undefined && !hasArrived && isOnItsWay(broker, due) && record.state === 'cancelled';
       const isLatest = carriers.length === 0 && latest.has(record);
       const upTo = isLatest ? event.seq : await lastOf(broker, event, record);
       const isUnfollowed = carriers.length > 0 && !(await isFollowedUp(broker, record));
