@@ -78,8 +78,11 @@ it('an instance is stopped from the page of its job, once that is confirmed', as
   await tab.seeText('Stop the instance?', 'dialog');
   await tab.click('Stop it', 'dialog');
   await tab.seeText('stop_instance', '.badges');
-  const { jobs } = await queue.getJobs({ type: 'stop_instance' });
-  expect(jobs[0]?.payload).toMatchObject({ instanceId: 'gpu-stop' });
+  // A list is read from several streams, and may miss a job that goes from one to another just then.
+  await vi.waitFor(async () => {
+    const { jobs } = await queue.getJobs({ type: 'stop_instance' });
+    expect(jobs[0]?.payload).toMatchObject({ instanceId: 'gpu-stop' });
+  });
 });
 
 it('what a job holds goes onto the clipboard', async () => {

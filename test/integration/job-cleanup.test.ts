@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/index.js';
 import { complete, type JobRecord } from '../../src/index.js';
@@ -122,9 +123,16 @@ it('a job that was cancelled as its timer fired stays until its message has arri
   const id = await queue.addJob('step', null, 'normal', { delayMs: 60_000 });
   const request = requestOf((await queue.getJob(id)) as JobRecord);
   await queue.cancel(id);
-  await (await queue.broker()).jobs.enqueueAgain(request);
+  const { connection, jobs, read, subjects } = await queue.broker();
+  const { streams } = await jetstreamManager(connection);
+  const stream = subjects.streamName('jobs');
+  const { sources = [] } = (await streams.info(stream)).config;
+  await streams.update(stream, { sources: [] });
+  await jobs.enqueueAgain(request);
   await queue.cleanup(0);
   expect(await queue.getJob(id)).toMatchObject({ state: 'cancelled' });
+  await streams.update(stream, { sources });
+  await vi.waitFor(async () => expect(await read.count(stream, subjects.workOf('jobs', id))).toBe(1));
   await fleet.addWorker({ step: ({ id: jobId }) => ran.push(jobId) });
   const next = await queue.addJob('step', null);
   await fleet.waitForJob(next, 'completed');
