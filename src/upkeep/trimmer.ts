@@ -115,7 +115,7 @@ export class Trimmer {
   async #removeSingly({ kind, acknowledged }: TrimSource): Promise<void> {
     const until = performance.now() + SINGLY.ms;
     let left = Math.ceil(acknowledged.size * SINGLY.share);
-    await removeTaken(this.#options.broker, kind, settledOf(acknowledged).lastTaken);
+    await removeTaken(this.#options.broker, kind, lastTakenOf(acknowledged));
     for (; left > 0 && performance.now() < until && !this.#schedule.isStopped; left -= SINGLY.atOnce) {
       const seqs = acknowledged.shift(SINGLY.atOnce);
       await Promise.all(seqs.map((seq) => this.#options.broker.topology.deleteMessage(kind, seq)));
@@ -192,6 +192,9 @@ function isPauseOver(progress: Progress, size: number, now: number): boolean {
 }
 
 function settledOf(acknowledged: AcknowledgedSequences): Settled {
-  const { lastTaken } = acknowledged;
-  return { seqs: acknowledged.known(), lastTaken: lastTaken > 0 ? [lastTaken] : [] };
+  return { seqs: acknowledged.known(), lastTaken: lastTakenOf(acknowledged) };
+}
+
+function lastTakenOf({ lastTaken }: AcknowledgedSequences): number[] {
+  return lastTaken > 0 ? [lastTaken] : [];
 }

@@ -16,7 +16,7 @@ export interface WorkConsumer extends ConsumerSubjects {
 /** Messages that workers have acknowledged. */
 export interface Settled {
   seqs: ReadonlySet<number>;
-  /** Of each worker, the last one that the stream has taken from TIMERS. It need not be stored, and a stranger may name any. */
+  /** Of each worker, the last one that the stream has taken from TIMERS. It need not be stored, and need not be true. */
   lastTaken: Iterable<number>;
 }
 
